@@ -1,0 +1,64 @@
+#include "pg_extension/subtransaction.h"
+
+namespace tidemark::pg {
+
+std::string sqlstate_text(int sqlstate) { return unpack_sql_state(sqlstate); }
+
+bool is_refusal(int sqlstate) {
+  switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+    case ERRCODE_CONNECTION_EXCEPTION:
+    case ERRCODE_INVALID_TRANSACTION_STATE:
+    case ERRCODE_TRANSACTION_ROLLBACK:
+    case ERRCODE_INSUFFICIENT_RESOURCES:
+    case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+    case ERRCODE_OPERATOR_INTERVENTION:
+    case ERRCODE_SYSTEM_ERROR:
+    case ERRCODE_SNAPSHOT_TOO_OLD:
+    case ERRCODE_CONFIG_FILE_ERROR:
+    case ERRCODE_INTERNAL_ERROR: return false;
+    default: return true;
+  }
+}
+
+Subtransaction::Subtransaction() {
+  call([&] {
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(context_);
+  });
+}
+
+void Subtransaction::release() {
+  call([&] {
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context_);
+    CurrentResourceOwner = owner_;
+  });
+}
+
+void Subtransaction::abandon() {
+  call([&] {
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context_);
+    CurrentResourceOwner = owner_;
+  });
+}
+
+Report Subtransaction::roll_back() {
+  call([&] {
+    MemoryContextSwitchTo(context_);
+    error_ = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context_);
+    CurrentResourceOwner = owner_;
+  });
+  const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };
+  return {error_->sqlerrcode, text(error_->message), text(error_->hint), text(error_->column_name)};
+}
+
+void Subtransaction::rethrow() {
+  call([&] { ReThrowError(error_); });
+  pg_unreachable();
+}
+
+}  // namespace tidemark::pg

@@ -1,0 +1,74 @@
+// Tries something that the server may refuse, and takes it back if it does.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg_extension/guard.h"
+#include "pg_extension/pg.h"
+
+namespace tidemark::pg {
+
+// A server error that was caught.
+struct Report {
+  int sqlstate = 0;
+  std::string message;
+  std::string hint;
+  std::string column;
+};
+
+// "23505"
+std::string sqlstate_text(int sqlstate);
+
+// True for what is wrong with the data or the right to write it, so that the
+// same attempt would fail again; false for what may pass next time (deadlock,
+// serialization failure, disk full, time-out, shutdown) or is a bug of ours.
+bool is_refusal(int sqlstate);
+
+// Whoever opens one ends it on every way out: a PL/pgSQL block around us takes
+// the innermost subtransaction for its own.
+class Subtransaction {
+ public:
+  Subtransaction();
+  Subtransaction(const Subtransaction&) = delete;
+  Subtransaction& operator=(const Subtransaction&) = delete;
+
+  // Keeps what was done.
+  void release();
+
+  // Takes back everything since the constructor though the server is fine.
+  void abandon();
+
+  // Takes back everything since the constructor; the server's error in flight
+  // is over then.
+  Report roll_back();
+
+  // Raises the error that roll_back() ended, unchanged.
+  [[noreturn]] void rethrow();
+
+ private:
+  MemoryContext context_ = CurrentMemoryContext;
+  ResourceOwner owner_ = CurrentResourceOwner;
+  ErrorData* error_ = nullptr;
+};
+
+// Runs `body` in a subtransaction. nullopt: done. A report: refused, and taken
+// back. Any other failure is taken back too, and passes through.
+template <class Body>
+std::optional<Report> attempt(Body&& body) {
+  Subtransaction inner;
+  try {
+    std::forward<Body>(body)();
+  } catch (const ServerError&) {
+    Report report = inner.roll_back();
+    if (!is_refusal(report.sqlstate)) inner.rethrow();
+    return report;
+  } catch (...) {
+    inner.abandon();
+    throw;
+  }
+  inner.release();
+  return std::nullopt;
+}
+
+}  // namespace tidemark::pg

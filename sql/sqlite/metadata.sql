@@ -1,0 +1,71 @@
+-- Tables that Tidemark keeps beside the application's own. Made by the first
+-- tidemark_connect() or tidemark_track(); `version` in tidemark_meta says which
+-- shape they have.
+create table if not exists tidemark_meta (
+  key   text primary key,
+  value
+) without rowid;
+
+create table if not exists tidemark_table (
+  number      integer primary key,          -- of its log, tidemark_log_<number>
+  name        text not null unique collate nocase,
+  columns     text not null,                -- JSON array of names, in the order of a log's bits
+  hub         text,                         -- JSON: the hub's description, when last heard
+  state       text not null,                -- new: to be loaded; loading; ready; refused
+  problem     text,                         -- why it is refused
+  load_after  text,                         -- where loading goes on
+  since       integer not null default 0,   -- commits up to this one are in the loaded rows
+  sweep       integer not null default 0    -- 1: loaded again; rows that the hub no longer has are to be found
+);
+
+-- The rows that a table loaded again has seen so far.
+create table if not exists tidemark_seen (
+  table_number integer not null,
+  key          blob not null,
+  primary key (table_number, key)
+) without rowid;
+
+-- A push that was sealed: waiting for an answer, or accepted and not read back yet.
+create table if not exists tidemark_push (
+  number    integer primary key,
+  state     text not null,                  -- sealed, accepted
+  sealed_at integer not null,               -- ms
+  changes   integer not null,
+  body      blob,                           -- zstd, until it is answered
+  exact     integer not null                -- its values would come back just as they are here
+);
+
+-- What a push covers: the log rows of each table up to this one.
+create table if not exists tidemark_sealed (
+  number       integer not null,            -- of the push
+  table_number integer not null,
+  upto         integer not null,            -- tidemark_log_<n>.seq
+  primary key (number, table_number)
+) without rowid;
+
+-- What met, what lost, what was refused. See docs/sql-reference.md, tidemark_conflicts.
+create table if not exists tidemark_conflict (
+  id           integer primary key,
+  table_name   text not null,
+  key          text not null,               -- JSON array
+  column_name  text,                        -- null: the whole row
+  kind         text not null,               -- update, delete, unique, reject, constraint, lost
+  base, mine, theirs, result,
+  policy       text,
+  state        text not null default 'open',
+  mine_at      integer,                     -- ms, hub's clock
+  theirs_at    integer,
+  device       text,                        -- who wrote theirs; null: the hub itself
+  seq          integer,                     -- the hub's commit
+  sqlstate     text,
+  message      text,
+  hint         text,
+  held         integer,                     -- the log row that is not sent again
+  noticed_at   integer not null             -- ms
+);
+
+-- Pages of a commit that has not come whole yet.
+create table if not exists tidemark_page (
+  id   integer primary key,
+  body blob not null                        -- zstd
+);

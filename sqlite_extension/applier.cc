@@ -1,0 +1,224 @@
+#include "sqlite_extension/applier.h"
+
+#include "common/error.h"
+#include "sqlite_extension/codec.h"
+#include "sqlite_extension/hub.h"
+#include "sqlite_extension/meet.h"
+#include "sqlite_extension/pushes.h"
+
+namespace tidemark::device {
+
+// Where the changes of one of a page's tables go; no writer: nowhere.
+struct Applier::Target {
+  struct Column {
+    Kind kind = Kind::kText;
+    bool uuid_as_bytes = false;
+    std::optional<std::size_t> place;  // among the local columns; none: only the hub has it
+  };
+  Writer* writer = nullptr;
+  std::vector<Column> key;       // by place in the wire's key; `place` among the local key
+  std::vector<Column> columns;   // by place in the wire's columns
+};
+
+Applier::Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device)
+    : db_(db), tables_(tables), device_(std::move(device)), offset_ms_(clock_offset_ms(db)) {
+  if (has_application_triggers(db, tables)) run_.emplace(db);
+  for (const TrackedTable& table : tables) {
+    if (table.state == TableState::kRefused || !table.hub) continue;
+    writers_.emplace(table.hub->name, std::make_unique<Writer>(db, table, run_ ? &*run_ : nullptr));
+  }
+}
+
+Applier::~Applier() = default;
+
+void Applier::log_page(simdjson::dom::element page) {
+  simdjson::dom::element list;
+  if (page["tables"].get(list) != simdjson::SUCCESS) array_member(page, "tables");
+  const std::vector<WireTable> wire_tables = WireReader::tables(list);
+  const std::vector<Target> targets = targets_of(wire_tables);
+  WireReader reader(wire_tables);
+  WireChange change;
+
+  for (const simdjson::dom::element commit : array_member(page, "commits")) {
+    simdjson::dom::array parts;
+    if (commit.get(parts) != simdjson::SUCCESS || parts.size() != 5) {
+      throw Error(ErrorCode::kProtocol, "a commit in the hub's answer is not [seq, at, device, push, changes]", "Is the bridge of the same version?");
+    }
+    Origin origin;
+    std::int64_t push = 0;
+    std::int64_t seq = 0;
+    std::string_view device;
+    simdjson::dom::array changes;
+    const bool read = parts.at(0).get(seq) == simdjson::SUCCESS && parts.at(1).get(origin.at_ms) == simdjson::SUCCESS &&
+                      (parts.at(2).get(device) == simdjson::SUCCESS || parts.at(2).is_null()) &&
+                      (parts.at(3).get(push) == simdjson::SUCCESS || parts.at(3).is_null()) &&
+                      parts.at(4).get(changes) == simdjson::SUCCESS;
+    if (!read) throw Error(ErrorCode::kProtocol, "a commit in the hub's answer is malformed", "Is the bridge of the same version?");
+    origin.device = device;
+    origin.seq = seq;
+    origin.own = !device_.empty() && device == device_;
+    begin_commit(seq, std::move(origin), push);
+    for (const simdjson::dom::element element : changes) {
+      reader.change(element, change);
+      apply(targets[change.table], change, origin_);
+      bytes_.clear();
+      reader.forget_blobs();
+    }
+  }
+}
+
+void Applier::rows_page(simdjson::dom::element page) {
+  simdjson::dom::element list;
+  if (page["tables"].get(list) != simdjson::SUCCESS) array_member(page, "tables");
+  const std::vector<WireTable> wire_tables = WireReader::tables(list);
+  const std::vector<Target> targets = targets_of(wire_tables);
+  WireReader reader(wire_tables);
+  WireChange change;
+  // When the rows were written is not known: now, so that they win over what is older here.
+  origin_ = Origin{"", integer_member(page, "now"), integer_member(page, "head"), false};
+  seq_ = 0;
+  for (const simdjson::dom::element element : array_member(page, "changes")) {
+    reader.change(element, change);
+    apply(targets[change.table], change, origin_);
+    bytes_.clear();
+    reader.forget_blobs();
+  }
+}
+
+void Applier::finish() {
+  end_commit();
+  for (const auto& [name, writer] : writers_) writer->settle(origin_);
+  if (run_) run_->play(tables_);
+}
+
+std::vector<Applier::Target> Applier::targets_of(const std::vector<WireTable>& tables) {
+  std::vector<Target> targets;
+  for (const WireTable& wire : tables) {
+    Target& target = targets.emplace_back();
+    const auto found = writers_.find(wire.name);
+    if (found == writers_.end()) continue;
+    const LocalTable& local = found->second->local();
+    if (local.key.size() != wire.key.size()) continue;
+    bool fits = true;
+    for (const WireColumn& column : wire.key) {
+      Target::Column& to = target.key.emplace_back(Target::Column{column.kind, false, std::nullopt});
+      for (std::size_t i = 0; i < local.key.size(); ++i) {
+        if (!same_name(local.key[i].name, column.name)) continue;
+        to.place = i;
+        to.uuid_as_bytes = local.key[i].holds_bytes();
+      }
+      fits &= to.place.has_value();
+    }
+    for (const WireColumn& column : wire.columns) {
+      Target::Column& to = target.columns.emplace_back(Target::Column{column.kind, false, local.place_of(column.name)});
+      if (to.place) to.uuid_as_bytes = local.columns[*to.place].holds_bytes();
+    }
+    if (fits) target.writer = found->second.get();
+  }
+  return targets;
+}
+
+void Applier::begin_commit(std::int64_t seq, Origin origin, std::int64_t push) {
+  if (seq == seq_) return;  // the rest of a commit that did not fit its page
+  end_commit();
+  seq_ = seq;
+  origin_ = std::move(origin);
+  if (origin_.own) retire_push(push);
+}
+
+void Applier::end_commit() {
+  if (kept_.empty()) return;
+  const auto kept = std::move(kept_);
+  kept_.clear();
+  for (const auto& [place, theirs] : kept) {
+    Writer& writer = *place.first;
+    const auto* const seqs = writer.pending().find(place.second);
+    if (seqs) {
+      meet(writer, theirs, std::vector<std::int64_t>(*seqs));
+    } else {
+      write(writer, theirs);  // what was pending has been set aside by another change of this commit
+    }
+  }
+}
+
+void Applier::apply(const Target& target, const WireChange& change, const Origin& origin) {
+  if (!target.writer) return;
+  Writer& writer = *target.writer;
+  const TrackedTable& table = writer.table();
+  if (table.state == TableState::kNew && seq_ != 0) return;  // its rows come with the first load
+  if (seq_ != 0 && seq_ <= table.since) return;              // in the rows that were loaded
+  ++changes_;
+
+  std::vector<ValueView> key(target.key.size());
+  for (std::size_t i = 0; i < target.key.size(); ++i) {
+    const Target::Column& column = target.key[i];
+    key[*column.place] = from_wire(column.kind, column.uuid_as_bytes, change.key[i], bytes_);
+  }
+  Cells cells;
+  for (std::size_t i = 0; i < change.columns.size(); ++i) {
+    const Target::Column& column = target.columns[change.columns[i]];
+    if (!column.place) continue;
+    cells.places.push_back(*column.place);
+    cells.values.push_back(from_wire(column.kind, column.uuid_as_bytes, change.values[i], bytes_));
+  }
+
+  writer.pending().ensure(db_);
+  if (!writer.pending().empty()) {
+    std::string lookup = lookup_of(key);
+    if (writer.pending().find(lookup)) return keep(writer, lookup, key, cells, change, origin);
+  }
+  switch (change.op) {
+    case Op::kInsert: return writer.put(key, cells, origin, origin.own);
+    case Op::kUpdate: return writer.update(key, cells, origin);
+    case Op::kDelete: return writer.remove(key);
+  }
+}
+
+// Folds what one commit does to a row that has a pending change.
+void Applier::keep(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key, const Cells& cells,
+                   const WireChange& change, const Origin& origin) {
+  TheirChange& theirs = kept_[{&writer, lookup}];
+  if (theirs.key.empty()) {
+    for (const ValueView& value : key) theirs.key.emplace_back(value);
+  }
+  theirs.at_ms = change.at_ms.value_or(origin.at_ms);
+  if (change.op == Op::kDelete) {
+    theirs.deletes = true;
+    theirs.replaces = false;
+    theirs.cells.clear();
+  } else if (change.op == Op::kInsert) {
+    theirs.replaces = true;
+  }
+  for (std::size_t i = 0; i < cells.places.size(); ++i) theirs.cells[cells.places[i]] = Value(cells.values[i]);
+  if (seq_ == 0) end_commit();  // a row of a first load stands alone
+}
+
+void Applier::meet(Writer& writer, const TheirChange& theirs, const std::vector<std::int64_t>& seqs) {
+  const auto segments = sealed_boundaries(db_, writer.local().number);
+  meet_pending(db_, writer, theirs, origin_, seqs, segments, offset_ms_);
+}
+
+void Applier::write(Writer& writer, const TheirChange& theirs) {
+  const auto key = views_of(theirs.key);
+  if (theirs.deletes && !theirs.replaces) return writer.remove(key);
+  Cells cells;
+  for (const auto& [place, value] : theirs.cells) {
+    cells.places.push_back(place);
+    cells.values.push_back(value.view());
+  }
+  if (theirs.replaces) {
+    writer.put(key, cells, origin_);
+  } else {
+    writer.update(key, cells, origin_);
+  }
+}
+
+void Applier::retire_push(std::int64_t number) {
+  // A push that this file does not know was made by it in a later life, before
+  // it was restored from a backup: then it is as foreign as any other.
+  origin_.own = drop_confirmed(db_, number);
+  if (!origin_.own) return;
+  for (const auto& [name, writer] : writers_) writer->pending().clear();
+}
+
+}  // namespace tidemark::device

@@ -1,0 +1,70 @@
+// Applies what was pulled: commit by commit, each change either straight into
+// the table or, where the device has a pending change to the same row, by
+// meeting it. Used inside one transaction and one ApplyScope.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/wire.h"
+#include "sqlite_extension/writer.h"
+
+namespace tidemark::device {
+
+// A change with values of its own, kept until its commit is complete.
+struct TheirChange {
+  Row key;
+  bool deletes = false;   // the row is gone, before anything below
+  bool replaces = false;  // the whole row is given
+  std::map<std::size_t, Value> cells;
+  std::int64_t at_ms = 0;
+};
+
+class Applier {
+ public:
+  // `tables` must outlive the applier. `device`: this device's id.
+  Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device);
+  ~Applier();
+
+  // Applies a page of the log. Pages of one commit follow each other; `finish`
+  // ends the last one.
+  void log_page(simdjson::dom::element page);
+
+  // Applies a page of a first load. Commits up to `head` are in it.
+  void rows_page(simdjson::dom::element page);
+
+  // Completes what waits for the end of a commit, and of the transaction.
+  void finish();
+
+  // How many changes of tracked tables there were.
+  std::int64_t changes() const { return changes_; }
+
+ private:
+  struct Target;
+  std::vector<Target> targets_of(const std::vector<WireTable>& tables);
+  void begin_commit(std::int64_t seq, Origin origin, std::int64_t push);
+  void end_commit();
+  void apply(const Target& target, const WireChange& change, const Origin& origin);
+  void keep(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key, const Cells& cells,
+            const WireChange& change, const Origin& origin);
+  void meet(Writer& writer, const TheirChange& theirs, const std::vector<std::int64_t>& seqs);
+  void write(Writer& writer, const TheirChange& theirs);
+  void retire_push(std::int64_t number);
+
+  sqlite3* db_;
+  const std::vector<TrackedTable>& tables_;
+  std::optional<TriggerRun> run_;  // if the application has triggers on these tables
+  std::string device_;
+  std::map<std::string, std::unique_ptr<Writer>> writers_;  // by the hub's name
+  std::int64_t offset_ms_;
+  std::int64_t seq_ = 0;
+  Origin origin_;
+  // Changes of the open commit that meet pending ones, in the order of their arrival.
+  std::map<std::pair<Writer*, std::string>, TheirChange> kept_;
+  std::deque<std::string> bytes_;
+  std::int64_t changes_ = 0;
+};
+
+}  // namespace tidemark::device

@@ -1,0 +1,66 @@
+// What this database knows of itself: the tables of sql/sqlite/metadata.sql,
+// and the shapes of the tracked tables as SQLite has them now.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/table.h"
+#include "sqlite_extension/statement.h"
+
+namespace tidemark::device {
+
+// True once the metadata tables are there.
+bool has_metadata(sqlite3* db);
+
+// Makes the metadata tables and the views if they are missing.
+void ensure_metadata(sqlite3* db);
+
+// One value of tidemark_meta; nullopt if it was never set.
+std::optional<std::string> meta(sqlite3* db, std::string_view key);
+std::int64_t meta_integer(sqlite3* db, std::string_view key, std::int64_t otherwise);
+void set_meta(sqlite3* db, std::string_view key, std::string_view value);
+void clear_meta(sqlite3* db, std::string_view key);
+
+enum class TableState {
+  kNew,      // the hub's rows are still to be loaded
+  kLoading,  // some pages are in
+  kReady,
+  kRefused,  // the hub has no such table, or its columns do not fit; still captured
+};
+
+std::string_view name_of(TableState state);
+
+struct TrackedTable {
+  LocalTable local;
+  std::optional<HubTable> hub;
+  TableState state = TableState::kNew;
+  std::string problem;
+  std::optional<std::string> load_after;
+  std::int64_t since = 0;
+  bool sweep = false;
+};
+
+// A JSON array of names, as tidemark_table.columns has it.
+std::vector<std::string> names_in(std::string_view json);
+
+// All tracked tables, parents first as far as the hub told.
+std::vector<TrackedTable> tracked_tables(sqlite3* db);
+
+std::optional<TrackedTable> find_tracked(sqlite3* db, std::string_view name);
+
+void save_state(sqlite3* db, const TrackedTable& table);
+
+// The table as SQLite has it now; nullopt if there is none of that name.
+// `known` are the columns that have bits already, in their order; new ones go
+// behind. Throws Error{kUnsupported} for what cannot be captured: a view, a
+// virtual table, no primary key, an expression in a UNIQUE index.
+std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, const std::vector<std::string>& known);
+
+// Milliseconds since 1970 by this machine's clock.
+std::int64_t now_ms(sqlite3* db);
+
+}  // namespace tidemark::device

@@ -1,0 +1,36 @@
+// Writes down what met, what lost and what was refused (tidemark_conflicts).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sqlite_extension/statement.h"
+
+namespace tidemark::device {
+
+// One row of tidemark_conflict. Texts that are empty become NULL.
+struct Conflict {
+  std::string table;
+  std::string key;  // JSON array
+  std::string column;
+  std::string kind;  // update, delete, unique, reject, constraint, lost
+  Value base;
+  Value mine;
+  Value theirs;
+  Value result;
+  std::string policy;
+  std::string state = "open";
+  std::optional<std::int64_t> mine_at_ms;
+  std::optional<std::int64_t> theirs_at_ms;
+  std::string device;
+  std::optional<std::int64_t> seq;
+  std::string sqlstate;
+  std::string message;
+  std::string hint;
+  std::optional<std::int64_t> held;
+};
+
+void record(sqlite3* db, const Conflict& conflict);
+
+}  // namespace tidemark::device

@@ -1,0 +1,25 @@
+// The first load of a table, page by page, and loading again when the device
+// has lost the thread: a restored hub, a column gained.
+#pragma once
+
+#include <cstddef>
+
+#include "sqlite_extension/catalog.h"
+#include "sqlite_extension/hub.h"
+
+namespace tidemark::device {
+
+// Loads what is left to load of the table. Goes on where an interrupted load
+// stopped. Returns how many rows came.
+std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table);
+
+// Marks a table to be loaded again. Pending changes stay and meet the hub's
+// rows. With `sweep`, rows that the hub no longer has are listed as lost and
+// removed when the load ends. In a transaction of the caller.
+void load_again(sqlite3* db, TrackedTable& table, bool sweep);
+
+// Counts a column that both sides have from now on: what this device has in it
+// is pending, to meet what the hub has. In a transaction of the caller.
+void adopt_column(sqlite3* db, const TrackedTable& table, std::size_t place);
+
+}  // namespace tidemark::device

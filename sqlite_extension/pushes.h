@@ -1,0 +1,55 @@
+// The pushes of this device: sealed (stored, to be sent in the same bytes until
+// they are answered), accepted (to be read back from the log), gone.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/table.h"
+#include "sqlite_extension/catalog.h"
+
+namespace tidemark::device {
+
+struct SealedPush {
+  std::int64_t number = 0;
+  std::int64_t changes = 0;
+  std::string body;  // a zstd frame
+};
+
+// The push that waits for an answer, if there is one.
+std::optional<SealedPush> unanswered_push(sqlite3* db);
+
+struct SealReport {
+  std::optional<SealedPush> push;  // none: there was nothing to send
+  std::int64_t rejected = 0;       // changes that cannot even be sent, now in tidemark_conflicts
+};
+
+// Seals what is pending in the tables that are ready. In a transaction of the caller.
+SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables);
+
+// The hub has accepted the push but for these changes of it, which are held
+// from now on. Returns how many.
+std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const SealedPush& push, simdjson::dom::element verdict);
+
+// The hub has nothing of this push: its changes are pending as before.
+void unseal(sqlite3* db, std::int64_t number);
+
+// The push was read back from the log: what it covered is no longer pending.
+// False if this file does not know the push (it is older than the push).
+bool drop_confirmed(sqlite3* db, std::int64_t number);
+
+// The push that is accepted and not read back, if what the hub would say of it is
+// here in the very form in which it would come; 0 if there is none.
+std::int64_t exact_push(sqlite3* db);
+
+// Whether any push is on its way: unanswered, or accepted and not read back.
+bool has_pushes(sqlite3* db);
+
+// The last log row that each push on its way covers, for one table, rising.
+std::vector<std::int64_t> sealed_boundaries(sqlite3* db, std::int64_t table_number);
+
+}  // namespace tidemark::device

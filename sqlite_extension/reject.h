@@ -1,0 +1,39 @@
+// Changes that were refused: they stay in the table as the person left them,
+// are listed in tidemark_conflicts, and are not sent again until they change.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sqlite_extension/writer.h"
+
+namespace tidemark::device {
+
+struct Refusal {
+  std::string sqlstate;
+  std::string message;
+  std::string hint;
+  std::string column;
+};
+
+// Folds a key's log rows into one, and holds it back: `refused` were sent and
+// refused; `later` were written since, and with any of them the key is free to
+// be sent again.
+void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused, std::span<const std::int64_t> later,
+          const Refusal& refusal);
+
+// The log rows of a table that are held back.
+std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table);
+
+// Whether a refusal of the table is still open.
+bool has_refusals(sqlite3* db, const LocalTable& table);
+
+// The key is sent again: its earlier refusals are history.
+void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key);
+
+// Removes log rows up to `upto` but for those that are held back.
+void drop_log(sqlite3* db, std::int64_t table_number, std::int64_t upto);
+
+}  // namespace tidemark::device

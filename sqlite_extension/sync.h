@@ -1,0 +1,63 @@
+// The conversation of a device with its hub: connect, pull, push, sync. Every
+// network request happens outside of any transaction.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/error.h"
+#include "sqlite_extension/catalog.h"
+#include "sqlite_extension/hub.h"
+
+namespace tidemark::device {
+
+struct SyncReport {
+  std::int64_t pulled = 0;     // changes and loaded rows of tracked tables
+  std::int64_t pushed = 0;     // changes that the hub accepted
+  std::int64_t conflicts = 0;  // new rows in tidemark_conflicts but for rejects
+  std::int64_t rejected = 0;   // changes that were refused
+  std::int64_t bytes_in = 0;
+  std::int64_t bytes_out = 0;
+  std::string cursor;
+
+  std::string json() const;
+};
+
+// One run of the conversation, on a connection that is in no transaction.
+class Session {
+ public:
+  explicit Session(sqlite3* db);
+
+  void pull();
+  void push();
+  void sync();
+
+  // Asks the hub for its tables and keeps the descriptions of the tracked ones.
+  // Returns all of them.
+  std::vector<HubTable> learn_tables();
+
+  // Loads the tables that are new or half loaded.
+  void load();
+
+  SyncReport finish();
+
+ private:
+  enum class Outcome { kNothing, kAccepted, kBehind };
+
+  Outcome push_once();
+  // `first`: sealed a moment ago, and never sent before.
+  Outcome send(const struct SealedPush& push, bool first);
+  bool nothing_was_applied(ErrorCode code, bool first) const;
+  void pull_pages();
+  bool pull_run(class PageReader& pages);
+  bool apply_page(const std::string& asked_after, const std::string& body, class PageReader& pages, bool& more);
+  void enrol_again();
+  void load_everything_again();
+
+  sqlite3* db_;
+  Hub hub_;
+  SyncReport report_;
+  std::int64_t last_conflict_ = 0;
+};
+
+}  // namespace tidemark::device

@@ -1,0 +1,258 @@
+#include "sqlite_extension/tracking.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/error.h"
+#include "common/json_text.h"
+#include "common/quote.h"
+#include "common/triggers.h"
+#include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/load.h"
+#include "sqlite_extension/views.h"
+
+namespace tidemark::device {
+namespace {
+
+std::string columns_json(const LocalTable& table) {
+  std::string json = "[";
+  for (const LocalColumn& column : table.columns) {
+    if (json.size() > 1) json += ',';
+    append_json_string(json, column.name);
+  }
+  return json + "]";
+}
+
+bool has_trigger(sqlite3* db, const Trigger& trigger) {
+  Statement find(db, "select sql from main.sqlite_master where type = 'trigger' and name = ?1");
+  find.bind(1, std::string_view(trigger.name));
+  return find.step() && find.text(0) == trigger.sql;
+}
+
+bool triggers_are_current(sqlite3* db, const LocalTable& table) {
+  const auto triggers = triggers_of(table);
+  return std::all_of(triggers.begin(), triggers.end(), [&](const Trigger& trigger) { return has_trigger(db, trigger); });
+}
+
+// Triggers that an earlier shape of the table needed are dropped.
+void drop_triggers(sqlite3* db, std::int64_t number) {
+  std::vector<std::string> triggers;
+  Statement list(db, "select name from main.sqlite_master where type = 'trigger' and name like 'tidemark\\_%\\_" + std::to_string(number) + "' escape '\\'");
+  while (list.step()) triggers.emplace_back(list.text(0));
+  list.reset();
+  for (const std::string& trigger : triggers) execute(db, "drop trigger main." + quote_identifier(trigger));
+}
+
+void install_triggers(sqlite3* db, const LocalTable& table) {
+  drop_triggers(db, table.number);
+  for (const Trigger& trigger : triggers_of(table)) {
+    execute(db, create_trigger_sql(trigger));
+  }
+}
+
+std::vector<std::string> known_columns(sqlite3* db, std::int64_t number) {
+  Statement find(db, "select columns from main.tidemark_table where number = ?1");
+  find.bind(1, number);
+  find.step();
+  return names_in(find.text(0));
+}
+
+bool log_has_column(sqlite3* db, const LocalTable& table, const std::string& column) {
+  Statement find(db, "select 1 from pragma_table_info(?1, 'main') where name = ?2");
+  find.bind(1, std::string_view(log_name(table)));
+  find.bind(2, std::string_view(column));
+  return find.step();
+}
+
+// Gives the log room for columns that the table has gained. Rows that were
+// written meanwhile are logged already: their new columns count as touched,
+// with the column's default as the old value.
+void extend_log(sqlite3* db, const LocalTable& table, std::size_t known) {
+  const std::string log = "main." + log_name(table);
+  for (std::size_t m = 0; m < mask_count(table.columns.size()); ++m) {
+    const std::string mask = "m" + std::to_string(m);
+    if (!log_has_column(db, table, mask)) execute(db, "alter table " + log + " add column " + mask);
+  }
+  for (std::size_t i = known; i < table.columns.size(); ++i) {
+    const std::string column = "c" + std::to_string(i);
+    if (!log_has_column(db, table, column)) execute(db, "alter table " + log + " add column " + column);
+    const std::string& default_sql = table.columns[i].default_sql;
+    const std::string mask = "m" + std::to_string(i / kMaskBits);
+    const std::string bit = std::to_string(std::int64_t{1} << (i % kMaskBits));
+    execute(db, "update " + log + " set " + column + " = " + (default_sql.empty() ? "null" : "(" + default_sql + ")") +
+                    ", " + mask + " = ifnull(" + mask + ", 0) | " + bit + " where op in (2, 3, 4)");
+  }
+}
+
+void note_dropped(sqlite3* db, const std::string& name, std::int64_t number) {
+  Statement count(db, "select count(*) from main.tidemark_log_" + std::to_string(number) + " where op <> 0");
+  count.step();
+  if (count.integer(0) == 0) return;
+  Conflict conflict;
+  conflict.table = name;
+  conflict.key = "[]";
+  conflict.kind = "lost";
+  conflict.message = "the table was dropped on this device with " + std::to_string(count.integer(0)) + " logged changes that the hub had not confirmed";
+  record(db, conflict);
+}
+
+// The first column that only one of the two sides has, said as a sentence.
+std::string one_sided_column(const LocalTable& local, const HubTable& hub) {
+  for (const HubColumn& column : hub.columns) {
+    if (!local.place_of(column.name)) {
+      return "column \"" + column.name + "\" of the hub's table \"" + hub.name + "\" is missing on this device";
+    }
+  }
+  for (const LocalColumn& column : local.columns) {
+    if (!hub.find(column.name)) return "column \"" + column.name + "\" of \"" + local.name + "\" is missing on the hub";
+  }
+  return "";
+}
+
+// Why the two sides' tables do not fit; empty if they do.
+std::string misfit(const LocalTable& local, const HubTable& hub) {
+  if (local.key.size() != hub.key.size()) {
+    return "the primary key of \"" + local.name + "\" has " + std::to_string(local.key.size()) + " columns here and " + std::to_string(hub.key.size()) + " on the hub";
+  }
+  for (const LocalColumn& column : local.key) {
+    const bool known = std::any_of(hub.key.begin(), hub.key.end(), [&](const HubColumn& k) { return same_name(k.name, column.name); });
+    if (!known) return "column \"" + column.name + "\" is in the primary key of \"" + local.name + "\" here and not on the hub";
+  }
+  for (const auto* list : {&local.key, &local.columns}) {
+    for (const LocalColumn& column : *list) {
+      const HubColumn* const known = hub.find(column.name);
+      if (!known) continue;
+      if (const auto reason = cannot_hold(column, known->kind)) return *reason;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+TrackedTable start_tracking(sqlite3* db, const LocalTable& shape, bool keys_given) {
+  if (same_name(shape.name.substr(0, 9), "tidemark_") || same_name(shape.name.substr(0, 7), "sqlite_")) {
+    throw Error(ErrorCode::kUnsupported, "the name \"" + shape.name + "\" is reserved", "Track a table of another name.");
+  }
+  if (shape.rowid_alias && !keys_given) {
+    throw Error(ErrorCode::kUnsupported, "table \"" + shape.name + "\" has an INTEGER PRIMARY KEY, which counts up on each device by itself: two devices would make the same keys",
+                "Use a TEXT key filled by tidemark_uuid(). If keys are always given, or this device never inserts, say so: "
+                "tidemark_track(" + quote_literal(shape.name) + ", '{\"keys\":\"given\"}').");
+  }
+  Savepoint savepoint(db);
+  Statement add(db, "insert into main.tidemark_table (name, columns, state) values (?1, ?2, 'new')");
+  add.bind(1, std::string_view(shape.name));
+  add.bind(2, std::string_view(columns_json(shape)));
+  add.run();
+
+  TrackedTable table;
+  table.local = shape;
+  table.local.number = sqlite3_last_insert_rowid(db);
+  execute(db, create_log_sql(table.local));
+  std::string log_keys;
+  std::string keys;
+  for (std::size_t i = 0; i < shape.key.size(); ++i) {
+    log_keys += ", k" + std::to_string(i);
+    keys += ", " + quote_identifier(shape.key[i].name);
+  }
+  // Time 0: what the hub has wins where the two differ.
+  execute(db, "insert into " + log_name(table.local) + "(op, at" + log_keys + ") select 1, 0" + keys + " from main." +
+                  quote_identifier(shape.name));
+  install_triggers(db, table.local);
+  make_views(db);
+  savepoint.release();
+  return table;
+}
+
+void end_tracking(sqlite3* db, const TrackedTable& table) {
+  Savepoint savepoint(db);
+  const std::string number = std::to_string(table.local.number);
+  drop_triggers(db, table.local.number);
+  Statement forget(db, "delete from main.tidemark_table where number = ?1");
+  forget.bind(1, table.local.number);
+  forget.run();
+  execute(db, "delete from main.tidemark_sealed where table_number = " + number);
+  make_views(db);
+  execute(db, "drop table if exists main.tidemark_log_" + number);
+  savepoint.release();
+}
+
+void refresh_tracking(sqlite3* db) {
+  for (TrackedTable& table : tracked_tables(db)) {
+    if (table.local.key.empty()) {
+      Statement find(db, "select 1 from main.sqlite_master where name = ?1 collate nocase and type = 'table'");
+      find.bind(1, std::string_view(table.local.name));
+      if (find.step()) continue;  // there, but not as it was: its problem is in tidemark_tables
+      find.reset();
+      Savepoint savepoint(db);
+      note_dropped(db, table.local.name, table.local.number);
+      end_tracking(db, table);
+      savepoint.release();
+      continue;
+    }
+    const std::size_t known = known_columns(db, table.local.number).size();
+    if (known == table.local.columns.size() && triggers_are_current(db, table.local)) continue;
+
+    Savepoint savepoint(db);
+    extend_log(db, table.local, known);
+    install_triggers(db, table.local);
+    Statement note(db, "update main.tidemark_table set columns = ?2 where number = ?1");
+    note.bind(1, table.local.number);
+    note.bind(2, std::string_view(columns_json(table.local)));
+    note.run();
+    // What the hub has in the new columns comes with its rows.
+    if (known < table.local.columns.size() && table.hub) {
+      const bool gained = std::any_of(table.local.columns.begin() + static_cast<std::ptrdiff_t>(known), table.local.columns.end(),
+                                      [&](const LocalColumn& column) { return table.hub->find(column.name) != nullptr; });
+      if (gained) load_again(db, table, false);
+    }
+    savepoint.release();
+  }
+}
+
+void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
+  if (table.local.key.empty()) return;  // unusable as it is; its problem is noted
+  std::string problem;
+  if (hub) {
+    problem = misfit(table.local, *hub);
+    // Only when they first meet: a column that one side gains later waits for the other.
+    if (problem.empty() && !table.hub) problem = one_sided_column(table.local, *hub);
+  } else {
+    problem = "the hub does not track a table \"" + table.local.name + "\"";
+  }
+
+  const std::optional<HubTable> before = table.hub;
+  // Two tables that have met once stay acquainted while something is in their way.
+  if (hub && (problem.empty() || before)) {
+    table.hub = *hub;
+    Statement note(db, "update main.tidemark_table set hub = ?2 where number = ?1");
+    note.bind(1, table.local.number);
+    note.bind(2, std::string_view(hub->description));
+    note.run();
+  }
+  if (!problem.empty()) {
+    table.state = TableState::kRefused;
+    table.problem = problem;
+    save_state(db, table);
+    return;
+  }
+  table.problem.clear();
+  if (table.state == TableState::kRefused) {
+    table.state = TableState::kNew;
+    table.load_after.reset();
+    save_state(db, table);
+    return;
+  }
+  save_state(db, table);
+  if (!before) return;
+  bool gained = false;
+  for (std::size_t i = 0; i < table.local.columns.size(); ++i) {
+    const std::string& name = table.local.columns[i].name;
+    if (!hub->find(name) || before->find(name)) continue;
+    adopt_column(db, table, i);
+    gained = true;
+  }
+  if (gained) load_again(db, table, false);
+}
+
+}  // namespace tidemark::device

@@ -1,0 +1,180 @@
+#include "sqlite_extension/trigger_run.h"
+
+#include "common/quote.h"
+#include "common/triggers.h"
+#include "sqlite_extension/log.h"
+#include "sqlite_extension/writer.h"
+
+namespace tidemark::device {
+namespace {
+
+std::string key_test(const LocalTable& table) {
+  std::string sql;
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    sql += (i == 0 ? " where " : " and ") + quote_identifier(table.key[i].name) + " is ?" + std::to_string(i + 1) + " collate binary";
+  }
+  return sql;
+}
+
+bool has_hidden_rowid(const LocalTable& table) {
+  return !table.without_rowid && !table.rowid_alias && !table.rowid_name.empty();
+}
+
+std::int64_t last_seq(sqlite3* db, const LocalTable& table) {
+  Statement find(db, "select ifnull(max(seq), 0) from main." + log_name(table));
+  find.step();
+  return find.integer(0);
+}
+
+void bind_row(Statement& statement, int first, const Row& row) {
+  for (const Value& value : row) statement.bind(first++, value);
+}
+
+}  // namespace
+
+bool has_application_triggers(sqlite3* db, const std::vector<TrackedTable>& tables) {
+  Statement find(db,
+                 "select 1 from (select name, tbl_name from main.sqlite_master where type = 'trigger'"
+                 " union all select name, tbl_name from sqlite_temp_master where type = 'trigger')"
+                 " where tbl_name = ?1 collate nocase and name not like 'tidemark\\_%' escape '\\' limit 1");
+  for (const TrackedTable& table : tables) {
+    find.bind(1, std::string_view(table.local.name));
+    if (find.step()) return true;
+    find.reset();
+  }
+  return false;
+}
+
+void TriggerRun::touch(const TrackedTable& table, const std::vector<ValueView>& key) {
+  if (!places_.emplace(std::make_pair(table.local.number, lookup_of(key)), rows_.size()).second) return;
+  Touched row{&table, {}, std::nullopt, std::nullopt};
+  for (const ValueView& value : key) row.key.emplace_back(value);
+  row.before = read(table, row.key);
+  rows_.push_back(std::move(row));
+}
+
+void TriggerRun::play(const std::vector<TrackedTable>& tables) {
+  for (Touched& row : rows_) row.after = read(*row.table, row.key);
+  std::erase_if(rows_, [](const Touched& row) {
+    return row.before.has_value() == row.after.has_value() && (!row.before || row.before->columns == row.after->columns);
+  });
+  if (rows_.empty()) return;
+
+  for (const Touched& row : rows_) remove(row);
+  for (const Touched& row : rows_) {
+    if (row.before) insert(row, *row.before);
+  }
+  std::vector<std::pair<const TrackedTable*, std::int64_t>> marks;
+  for (const TrackedTable& table : tables) {
+    if (!table.local.key.empty()) marks.emplace_back(&table, last_seq(db_, table.local));
+  }
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
+  for (Touched& row : rows_) fire(row);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  for (const auto& [table, mark] : marks) undo(*table, mark);
+  for (const Touched& row : rows_) remove(row);
+  for (const Touched& row : rows_) {
+    if (row.after) insert(row, *row.after);
+  }
+}
+
+std::optional<TriggerRun::Image> TriggerRun::read(const TrackedTable& table, const Row& key) const {
+  const LocalTable& local = table.local;
+  std::string sql = "select " + (has_hidden_rowid(local) ? local.rowid_name : std::string("null"));
+  for (const LocalColumn& column : local.columns) sql += ", " + quote_identifier(column.name);
+  Statement find(db_, sql + " from main." + quote_identifier(local.name) + key_test(local));
+  bind_row(find, 1, key);
+  if (!find.step()) return std::nullopt;
+  Image image;
+  if (!find.is_null(0)) image.rowid = find.integer(0);
+  for (std::size_t i = 0; i < local.columns.size(); ++i) image.columns.push_back(find.value(static_cast<int>(i) + 1));
+  return image;
+}
+
+void TriggerRun::remove(const Touched& row) const {
+  Statement remove(db_, "delete from main." + quote_identifier(row.table->local.name) + key_test(row.table->local));
+  bind_row(remove, 1, row.key);
+  remove.run();
+}
+
+void TriggerRun::insert(const Touched& row, const Image& image) const {
+  const LocalTable& local = row.table->local;
+  std::string names;
+  std::string values;
+  int parameter = 1;
+  const auto add = [&](const std::string& name) {
+    names += (names.empty() ? "" : ", ") + name;
+    values += (values.empty() ? "?" : ", ?") + std::to_string(parameter++);
+  };
+  for (const LocalColumn& column : local.key) add(quote_identifier(column.name));
+  for (const LocalColumn& column : local.columns) add(quote_identifier(column.name));
+  if (image.rowid) add(local.rowid_name);
+  Statement insert(db_, "insert into main." + quote_identifier(local.name) + " (" + names + ") values (" + values + ")");
+  bind_row(insert, 1, row.key);
+  bind_row(insert, static_cast<int>(row.key.size()) + 1, image.columns);
+  if (image.rowid) insert.bind(parameter - 1, *image.rowid);
+  insert.run();
+}
+
+// Makes the change with triggers on. The rowid that an inserted row gets, which
+// triggers have seen, is the one that it keeps.
+void TriggerRun::fire(Touched& row) const {
+  const LocalTable& local = row.table->local;
+  try {
+    if (!row.after) return remove(row);
+    if (!row.before) {
+      insert(row, Image{std::nullopt, row.after->columns});
+      if (const auto seen = read(*row.table, row.key)) row.after->rowid = seen->rowid;
+      return;
+    }
+    row.after->rowid = row.before->rowid;
+    std::string sets;
+    Row values;
+    for (std::size_t i = 0; i < local.columns.size(); ++i) {
+      if (row.before->columns[i] == row.after->columns[i]) continue;
+      values.push_back(row.after->columns[i]);
+      sets += (sets.empty() ? " set " : ", ") + quote_identifier(local.columns[i].name) + " = ?" + std::to_string(row.key.size() + values.size());
+    }
+    Statement update(db_, "update main." + quote_identifier(local.name) + sets + key_test(local));
+    bind_row(update, 1, row.key);
+    bind_row(update, static_cast<int>(row.key.size()) + 1, values);
+    update.run();
+  } catch (const SqliteError& error) {
+    if (!error.is_constraint() && (error.code() & 0xFF) != SQLITE_ERROR) throw;
+    set_meta(db_, "trigger_error", "table \"" + local.name + "\": " + error.what());
+  }
+}
+
+// Takes back what was logged of a table since, the newest first.
+void TriggerRun::undo(const TrackedTable& table, std::int64_t after_seq) const {
+  const LocalTable& local = table.local;
+  std::vector<std::pair<LogEntry, Row>> entries;
+  Statement list(db_, "select " + log_columns(local) + " from main." + log_name(local) + " where seq > ?1 order by seq desc");
+  list.bind(1, after_seq);
+  while (list.step()) {
+    Row key;
+    for (std::size_t i = 0; i < local.key.size(); ++i) key.push_back(list.value(first_key_column(local) + static_cast<int>(i)));
+    entries.emplace_back(entry_from(list, local), std::move(key));
+  }
+  for (auto& [entry, key] : entries) {
+    if (entry.op == LogOp::kRekeyed) continue;
+    const Touched row{&table, key, std::nullopt, std::nullopt};
+    if (entry.op == LogOp::kInsert) {
+      remove(row);
+      continue;
+    }
+    std::optional<Image> image = read(table, key);
+    if (entry.op == LogOp::kUpdate && !image) continue;
+    if (!image) image = Image{std::nullopt, Row(local.columns.size())};
+    for (std::size_t i = 0; i < local.columns.size(); ++i) {
+      if (entry.changed[i]) image->columns[i] = std::move(entry.old[i]);
+    }
+    remove(row);
+    insert(row, *image);
+  }
+  Statement forget(db_, "delete from main." + log_name(local) + " where seq > ?1");
+  forget.bind(1, after_seq);
+  forget.run();
+}
+
+}  // namespace tidemark::device

@@ -1,0 +1,123 @@
+// Writes the hub's rows of one table into this database: prepared once, no
+// trigger and no foreign key in the way (see ApplyScope), and never stopped by
+// a constraint of the device.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/wire.h"
+#include "sqlite_extension/catalog.h"
+#include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/log.h"
+#include "sqlite_extension/trigger_run.h"
+
+namespace tidemark::device {
+
+// Turns the connection's triggers and foreign keys off for a scope: what the
+// hub sent is no local change, and needs no check. Only for this connection.
+class ApplyScope {
+ public:
+  explicit ApplyScope(sqlite3* db);
+  ~ApplyScope();
+  ApplyScope(const ApplyScope&) = delete;
+  ApplyScope& operator=(const ApplyScope&) = delete;
+
+ private:
+  sqlite3* db_;
+  int triggers_ = 0;
+  int foreign_keys_ = 0;
+};
+
+// Some columns of a row, by their place in LocalTable::columns, rising.
+struct Cells {
+  std::vector<std::size_t> places;
+  std::vector<ValueView> values;
+};
+
+// Where a conflict comes from.
+struct Origin {
+  std::string device;  // empty: the hub itself
+  std::int64_t at_ms = 0;
+  std::optional<std::int64_t> seq;
+  bool own = false;  // this device's own push, read back
+};
+
+class Writer {
+ public:
+  // `run`, if given, learns of every row before it is changed.
+  Writer(sqlite3* db, const TrackedTable& table, TriggerRun* run = nullptr);
+
+  const TrackedTable& table() const { return table_; }
+  const LocalTable& local() const { return table_.local; }
+  PendingIndex& pending() { return pending_; }
+
+  // The row's columns without its key; nullopt if there is none of exactly this key.
+  std::optional<Row> read(const std::vector<ValueView>& key);
+
+  // Inserts the row, or sets these cells of the row that is there. With
+  // `only_if_different` a row that has the values already is not touched.
+  void put(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, bool only_if_different = false);
+  // Sets cells of a row; nothing if there is none.
+  void update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin);
+  void remove(const std::vector<ValueView>& key);
+
+  // Puts back the rows that had to make room for others in this transaction.
+  // Pending rows make room for them in turn; what still finds none is set aside.
+  void settle(const Origin& origin);
+
+  // The row as JSON, {"id":…,"name":…}, for conflicts.
+  std::string row_json(const std::vector<ValueView>& key, const Row& columns) const;
+
+  // The hub's kind of a column; of a column that only this device has, text.
+  Kind key_kind(std::size_t place) const { return key_kinds_[place]; }
+  Kind kind(std::size_t place) const { return kinds_[place]; }
+
+ private:
+  // Which rows may have to make room for a row of the hub.
+  enum class Holders { kAll, kPendingOnly };
+  struct Displaced {
+    Row key;
+    Row columns;
+  };
+  // The upsert or update of one set of columns.
+  Statement& upsert_of(const std::vector<std::size_t>& places, bool only_if_different);
+  Statement& update_of(const std::vector<std::size_t>& places);
+  void bind_key(Statement& statement, int first, const std::vector<ValueView>& key);
+  template <class Write>
+  void store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write);
+  void make_room(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders which);
+  void displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
+                        const std::vector<ValueView>& key, const Origin& origin, Holders which);
+  void displace(const Row& key, const Row& columns, const Origin& origin);
+  void refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, const std::string& kind,
+              const std::string& message);
+  bool take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin);
+
+  void touch(const std::vector<ValueView>& key) {
+    if (run_) run_->touch(table_, key);
+  }
+
+  sqlite3* db_;
+  const TrackedTable& table_;
+  TriggerRun* run_;
+  std::vector<Kind> key_kinds_;
+  std::vector<Kind> kinds_;
+  PendingIndex pending_;
+  std::string where_key_;  // with the key as ?1, ?2 …
+  std::unique_ptr<Statement> read_;
+  std::unique_ptr<Statement> remove_;
+  std::map<std::pair<std::vector<std::size_t>, bool>, Statement> upserts_;
+  std::map<std::vector<std::size_t>, Statement> updates_;
+  std::unordered_map<std::string, Displaced> displaced_;
+};
+
+std::string lookup_of(const std::vector<ValueView>& key);
+std::vector<ValueView> views_of(const Row& row);
+
+}  // namespace tidemark::device

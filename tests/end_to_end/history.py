@@ -1,0 +1,358 @@
+"""One random history: what happens in it, how it is healed, and what must be true in the end."""
+
+import random
+import sqlite3
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+import psycopg2
+
+from ledger import Listed, Tables, Write, unaccounted, writes_between
+from shop import TABLES, Dice, Rows, Statement
+from support import Bridge, Database, Device, DeviceProcess, Fault, FaultProxy, wait_until
+from support.compare import device_rows, differences, hub_rows, shape_of
+from support.log_reader import Commit, LogReader, folded
+
+FAULTS = [fault for fault in Fault if fault is not Fault.NONE]
+
+
+@dataclass
+class Till:
+    """A device, and what its programs wrote."""
+
+    device: Device
+    writes: list[Write] = field(default_factory=list)
+    backup: tuple[Device, int] | None = None  # a copy of the file, and how many writes were made before it
+    recursive_triggers: bool = False
+    identities: set[str] = field(default_factory=set)  # the hub's names for it
+
+    @property
+    def name(self) -> str:
+        return self.device.name
+
+
+class History:
+    """Plays one history on a fresh database. The same seed rolls the same dice."""
+
+    def __init__(self, database: Database, folder: Path, seed: int, devices: int | None = None) -> None:
+        self.random = random.Random(seed)
+        self.database = database
+        self.folder = folder
+        self.dice = Dice(self.random)
+        self.trace: list[str] = []
+        self.counts: Counter = Counter()
+        self.tills: list[Till] = []
+        self.wanted = devices or self.random.randrange(2, 6)
+        self.steps = self.random.randrange(25, 60)
+        self.open_transaction: Any = None
+        self.bad_line = self.random.choice((0, 0.05, 0.2))
+
+    def __enter__(self) -> "History":
+        self.shapes = {table: shape_of(self.database, table) for table in TABLES}
+        self.bridge = Bridge(self.database.bridge_dsn(), self.folder / "bridge.log").start()
+        self.line = FaultProxy(self.bridge.port, choose=self._fault)
+        self.line.delay_s = 0.02
+        self.faults_on = False
+        self._dice_of_the_line = random.Random(self.random.random())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for till in self.tills:
+            till.device.close()
+        if self.open_transaction:
+            self.open_transaction.close()
+        self.line.stop()
+        self.bridge.stop()
+        self.database.close()
+
+    # -- playing ------------------------------------------------------------------------------------------
+
+    def play(self) -> None:
+        self.write_on_hub(self.dice.opening("hub"))
+        self.join()
+        self.join()
+        for _ in range(self.steps):
+            self.step()()
+
+    def step(self) -> Callable[[], None]:
+        actions = [
+            (40, self.write_on_device),
+            (18, self.write_on_hub),
+            (28, self.sync_one),
+            (6, self.join),
+            (2, self.begin_on_hub),
+            (2, self.kill_a_device),
+            (1, self.kill_the_bridge),
+            (0.4, self.kill_postgresql),
+            (1, self.back_up),
+            (1, self.restore),
+            (0.5, self.copy),
+        ]
+        weights, choices = zip(*actions)
+        return self.random.choices(choices, weights)[0]
+
+    def join(self) -> None:
+        """A new device loads what there is."""
+        if len(self.tills) >= self.wanted:
+            return self.write_on_device()
+        device = Device(self.folder / f"till{len(self.tills)}.db")
+        self.note(f"{device.name} joins")
+        if self.random.random() < 0.5:
+            device.plain_sql("pragma journal_mode = wal")
+        wait_until(lambda: self.connected(device), f"{device.name} to enrol")
+        device.track(*TABLES)
+        self.tills.append(Till(device, recursive_triggers=self.random.random() < 0.3))
+        self.sync(self.tills[-1])
+
+    def connected(self, device: Device) -> bool:
+        """False where PostgreSQL was away and the bridge had not noticed."""
+        try:
+            device.connect(self.line.url)
+        except sqlite3.OperationalError as error:
+            assert "database was lost" in str(error), f"connect failed: {error}"
+            return False
+        return True
+
+    def write_on_device(self) -> None:
+        """A transaction of a program on a device: one that has the extension, or one that has not."""
+        till = self.random.choice(self.tills)
+        before = self.tables_of(till)
+        statements = self.dice.transaction(till.name, keys_in(before), on_device=True)
+        is_plain = self.random.random() < 0.6
+        connection = till.device.plain() if is_plain else till.device.connection
+        connection.execute(f"pragma recursive_triggers = {int(till.recursive_triggers)}")
+        error = run(connection.cursor(), statements)
+        if is_plain:
+            connection.close()
+        self.note(f"{till.name} writes{' without the extension' if is_plain else ''}{outcome(error)}", statements)
+        if error and not isinstance(error, sqlite3.IntegrityError):
+            raise AssertionError(f"{till.name} could not write: {error!r}")
+        till.writes += writes_between(before, self.tables_of(till))
+
+    def write_on_hub(self, statements: list[Statement] | None = None) -> None:
+        statements = statements or self.dice.transaction("hub", self.keys_on_hub(), on_device=False)
+        connection = self.database.connect()
+        error = run(connection.cursor(), [(text.replace("?", "%s"), values) for text, values in statements])
+        connection.close()
+        self.note(f"the hub writes{outcome(error)}", statements)
+        if error and not isinstance(error, (psycopg2.IntegrityError, psycopg2.DataError)):
+            raise AssertionError(f"the hub could not write: {error!r}")
+
+    def begin_on_hub(self) -> None:
+        """A transaction at head office that stays open while others come and go; or the end of it."""
+        if self.open_transaction:
+            self.note("the hub commits what was open")
+            self.open_transaction.commit()
+            self.open_transaction.close()
+            self.open_transaction = None
+            return
+        statements = self.dice.harmless_insert("hub")
+        self.open_transaction = self.database.connect()
+        self.open_transaction.autocommit = False
+        for text, values in statements:
+            self.open_transaction.cursor().execute(text.replace("?", "%s"), values)
+        self.note("the hub begins, and leaves it open", statements)
+
+    def sync_one(self) -> None:
+        self.sync(self.random.choice(self.tills))
+
+    def sync(self, till: Till) -> None:
+        """tidemark_sync, pull or push over a line that may be bad."""
+        self.faults_on = True
+        before = self.counts["faults"]
+        call = self.random.choices(("sync", "pull", "push"), (8, 1, 1))[0]
+        try:
+            report = getattr(till.device, call)()
+            self.note(f"{till.name} {call}: {report}")
+        except sqlite3.OperationalError as error:
+            self.note(f"{till.name} {call} failed: {error}")
+            assert "Hint: " in str(error), f"{call} failed without a hint: {error}"
+            is_excused = self.counts["faults"] > before or "database was lost" in str(error)
+            assert is_excused, f"{call} failed and nothing was wrong with the line: {error}"
+        finally:
+            self.faults_on = False
+            till.identities.add(till.device.status()["device"])
+
+    def sync_while(self, till: Till, what: str, happens: Callable[[], None]) -> None:
+        """A sync in the middle of which something happens at a random instant."""
+        self.note(f"{what} while {till.name} syncs")
+        self.counts["kills"] += 1
+        timer = threading.Timer(self.random.uniform(0, 0.03), happens)
+        timer.start()
+        try:
+            self.note(f"{till.name}: {till.device.sync()}")
+        except sqlite3.OperationalError as error:
+            self.note(f"{till.name} failed: {error}")
+            assert "Hint: " in str(error), f"sync failed without a hint: {error}"
+        timer.join()
+        till.identities.add(till.device.status()["device"])
+
+    def kill_a_device(self) -> None:
+        till = self.random.choice(self.tills)
+        till.device.close()
+        self.counts["kills"] += 1
+        self.note(f"{till.name} is killed while it syncs")
+        with DeviceProcess(till.device.path) as program:
+            program.begin("select tidemark_sync()")
+            threading.Event().wait(self.random.uniform(0, 0.02))
+            program.kill()
+
+    def kill_the_bridge(self) -> None:
+        self.sync_while(self.random.choice(self.tills), "the bridge is killed", self.bridge.kill)
+        self.bridge.start()
+
+    def kill_postgresql(self) -> None:
+        if self.open_transaction:
+            self.open_transaction.close()
+            self.open_transaction = None
+        self.database.close()
+        cluster = self.database.cluster
+        self.sync_while(self.random.choice(self.tills), "PostgreSQL is killed", cluster.kill)
+        cluster.restart()
+
+    def back_up(self) -> None:
+        till = self.random.choice(self.tills)
+        self.note(f"{till.name} is backed up")
+        till.backup = (till.device.copy_to(self.folder / f"{till.name}.backup"), len(till.writes))
+
+    def restore(self) -> None:
+        candidates = [till for till in self.tills if till.backup]
+        if not candidates:
+            return self.write_on_device()
+        till = self.random.choice(candidates)
+        assert till.backup
+        copy, count = till.backup
+        self.note(f"{till.name} is restored, without its last {len(till.writes) - count} writes")
+        till.device.close()
+        copy.copy_to(till.device.path)
+        del till.writes[count:]
+        self.counts["restores"] += 1
+
+    def copy(self) -> None:
+        """A device's file is copied to a new till, and both go on."""
+        if len(self.tills) > 5:
+            return self.write_on_device()
+        till = self.random.choice(self.tills)
+        copy = till.device.copy_to(self.folder / f"till{len(self.tills)}.db")
+        self.note(f"{till.name} is copied to {copy.name}")
+        self.tills.append(Till(copy, list(till.writes), None, till.recursive_triggers, set(till.identities)))
+        self.counts["copies"] += 1
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def heal(self) -> None:
+        """The line is good again; everybody syncs until nothing moves."""
+        self.note("the line is good again")
+        if self.open_transaction:
+            self.begin_on_hub()
+        for number in range(15):
+            moved = 0
+            for till in self.tills:
+                report = wait_until(lambda: self.sync_for_good(till), f"a sync of {till.name}")
+                moved += report["pulled"] + report["pushed"]
+            if moved == 0 and number > 0:
+                return
+        raise AssertionError("the devices still exchange changes after 15 rounds")
+
+    def sync_for_good(self, till: Till) -> dict | None:
+        """The report; None where PostgreSQL was away and the bridge had not noticed."""
+        try:
+            report = till.device.sync()
+        except sqlite3.OperationalError as error:
+            assert "database was lost" in str(error), f"sync failed in the end: {error}"
+            return None
+        self.note(f"{till.name} sync: {report}")
+        till.identities.add(till.device.status()["device"])
+        return report
+
+    def check(self) -> None:
+        commits = LogReader(self.bridge.url).commits()
+        self.counts["commits"] += len(commits)
+        hub = {table: hub_rows(self.database, shape) for table, shape in self.shapes.items()}
+        problems = self.check_log(commits, hub)
+        for till in self.tills:
+            problems += self.check_till(till, commits, hub)
+        for problem in problems:
+            self.note(f"!! {problem}")
+        assert not problems, "\n  ".join(["", *problems[:30]])
+
+    def check_log(self, commits: list[Commit], hub: Tables) -> list[str]:
+        oracle = folded(commits)
+        problems = [
+            line
+            for table, shape in self.shapes.items()
+            for line in differences(shape, "hub", hub[table], "oracle", oracle.get(table, {}))
+        ]
+        pushes = Counter((commit.device, commit.push) for commit in commits if commit.device)
+        problems += [f"push {push} of {device} is in the log {n} times" for (device, push), n in pushes.items() if n > 1]
+        return problems
+
+    def check_till(self, till: Till, commits: list[Commit], hub: Tables) -> list[str]:
+        listed = Listed(till.device)
+        self.counts["conflicts"] += sum(len(conflicts) for conflicts in listed.conflicts.values())
+        self.counts["rejects"] += len(listed.rejected)
+        self.counts["writes"] += len(till.writes)
+        problems = [f"{till.name} still has pending: {row}" for row in listed.waiting]
+        for table, rows in self.tables_of(till).items():
+            problems += differences(
+                self.shapes[table],
+                "hub", without(hub[table], table, listed.rejected),
+                till.name, without(rows, table, listed.rejected),
+            )  # fmt: skip
+        problems += [f"{till.name}: {line}" for line in unaccounted(till.writes, listed, commits, till.identities)]
+        integrity = till.device.value("pragma integrity_check")
+        return problems if integrity == "ok" else [*problems, f"{till.name}: {integrity}"]
+
+    # -- small things -------------------------------------------------------------------------------------
+
+    def tables_of(self, till: Till) -> Tables:
+        return {table: device_rows(till.device, shape) for table, shape in self.shapes.items()}
+
+    def keys_on_hub(self) -> Rows:
+        return {
+            table: self.database.sql(f"select {', '.join(f'{name}::text' for name in shape.key)} from {table} order by {table}")
+            for table, shape in self.shapes.items()
+        }  # fmt: skip
+
+    def note(self, line: str, statements: list[Statement] | None = None) -> None:
+        self.trace.append(line)
+        self.trace += [f"    {text}  {values!r}" for text, values in statements or []]
+
+    def _fault(self, _: object) -> Fault:
+        """The line's choice for one request. Called by the proxy's threads."""
+        if not self.faults_on or self._dice_of_the_line.random() >= self.bad_line:
+            return Fault.NONE
+        self.counts["faults"] += 1
+        fault = self._dice_of_the_line.choice(FAULTS)
+        self.note(f"    (the line: {fault.value})")
+        return fault
+
+
+def run(cursor: Any, statements: list[Statement]) -> Exception | None:
+    """Runs the statements as one transaction; on an error rolls it back and gives the error."""
+    try:
+        cursor.execute("begin")
+        for text, values in statements:
+            cursor.execute(text, values)
+        cursor.execute("commit")
+    except (sqlite3.Error, psycopg2.Error) as error:
+        has_ended = isinstance(cursor, sqlite3.Cursor) and not cursor.connection.in_transaction
+        if not has_ended:
+            cursor.execute("rollback")
+        return error
+    return None
+
+
+def outcome(error: Exception | None) -> str:
+    return f", refused: {str(error).strip().splitlines()[0]}" if error else ""
+
+
+def keys_in(tables: Tables) -> Rows:
+    return {table: sorted(rows, key=repr) for table, rows in tables.items()}
+
+
+def without(rows: dict, table: str, places: set) -> dict:
+    return {key: row for key, row in rows.items() if (table, key) not in places}
