@@ -28,6 +28,7 @@ class Till:
     backup: tuple[Device, int] | None = None  # a copy of the file, and how many writes were made before it
     recursive_triggers: bool = False
     identities: set[str] = field(default_factory=set)  # the hub's names for it
+    copied_at: list[int] = field(default_factory=list)  # how many writes there were when the file was copied
 
     @property
     def name(self) -> str:
@@ -217,6 +218,7 @@ class History:
         till = self.random.choice(self.tills)
         self.note(f"{till.name} is backed up")
         till.backup = (till.device.copy_to(self.folder / f"{till.name}.backup"), len(till.writes))
+        till.copied_at.append(len(till.writes))
 
     def restore(self) -> None:
         candidates = [till for till in self.tills if till.backup]
@@ -238,7 +240,10 @@ class History:
         till = self.random.choice(self.tills)
         copy = till.device.copy_to(self.folder / f"till{len(self.tills)}.db")
         self.note(f"{till.name} is copied to {copy.name}")
-        self.tills.append(Till(copy, list(till.writes), None, till.recursive_triggers, set(till.identities)))
+        till.copied_at.append(len(till.writes))
+        self.tills.append(
+            Till(copy, list(till.writes), None, till.recursive_triggers, set(till.identities), list(till.copied_at))
+        )
         self.counts["copies"] += 1
 
     # -- the end ------------------------------------------------------------------------------------------
@@ -302,7 +307,8 @@ class History:
                 "hub", without(hub[table], table, listed.rejected),
                 till.name, without(rows, table, listed.rejected),
             )  # fmt: skip
-        problems += [f"{till.name}: {line}" for line in unaccounted(till.writes, listed, commits, till.identities)]
+        lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at)
+        problems += [f"{till.name}: {line}" for line in lost]
         integrity = till.device.value("pragma integrity_check")
         return problems if integrity == "ok" else [*problems, f"{till.name}: {integrity}"]
 

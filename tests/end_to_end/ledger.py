@@ -64,11 +64,14 @@ def key_of(text: str) -> Key:
     return tuple(json.loads(text))
 
 
-def unaccounted(writes: list[Write], listed: Listed, commits: list[Commit], identities: set[str]) -> list[str]:
+def unaccounted(
+    writes: list[Write], listed: Listed, commits: list[Commit], identities: set[str], copied_at: list[int]
+) -> list[str]:
     """The local writes that are neither in the log, nor superseded by a later one, nor listed.
 
     `identities` are the device's names on the hub: a row that one of its own pushes deleted, with its parent,
-    has no trace of what else the push set in it.
+    has no trace of what else the push set in it. `copied_at` are the numbers of writes there were when the
+    file was copied: from there on another file may send what this one takes back.
     """
     deleted_by_itself = {
         (change.table, change.key)
@@ -91,16 +94,23 @@ def unaccounted(writes: list[Write], listed: Listed, commits: list[Commit], iden
             pass  # the whole row is accounted for
         elif write.operation != "delete":
             lines += missing_parts(write, superseded, in_log, listed)
-        elif not superseded and in_log and ("", "d") not in in_log and not never_sent(writes[:number], write, in_log):
+        elif superseded or not in_log or ("", "d") in in_log:
+            pass  # the deletion is told, or there is nothing to tell
+        elif not never_sent(writes[:number], write, in_log, copied_at):
             lines.append(f"nobody knows of: {write}")
         superseded |= {""} if write.operation == "delete" else set(write.values)
     return lines
 
 
-def never_sent(earlier: list[Write], deletion: Write, in_log: set[tuple[str, Any]]) -> bool:
-    """Was the row that was deleted made here and never sent? Then nothing was to be told to anybody."""
-    made_here = [write for write in earlier if write.place == deletion.place and write.operation == "insert"]
-    return bool(made_here) and not set(made_here[-1].values.items()) <= in_log
+def never_sent(
+    earlier: list[Write], deletion: Write, in_log: set[tuple[str, Any]], copied_at: list[int]
+) -> bool:
+    """Was the row that was deleted made here and never sent from here? Then nothing was to be told to anybody."""
+    made = [n for n, write in enumerate(earlier) if write.place == deletion.place and write.operation == "insert"]
+    if not made:
+        return False
+    was_copied = any(made[-1] < count <= len(earlier) for count in copied_at)
+    return was_copied or not set(earlier[made[-1]].values.items()) <= in_log
 
 
 def missing_parts(write: Write, superseded: set[str], in_log: set[tuple[str, Any]], listed: Listed) -> list[str]:
