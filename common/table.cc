@@ -100,6 +100,7 @@ HubColumn hub_column_from(dom::element entry) {
   const dom::element options = parts.at(2);
   column.not_null = is_set(options, "not_null");
   column.generated_default = is_set(options, "generated_default");
+  column.policy = text_or_empty(options, "policy");
   if (const auto value = optional_member(options, "default")) {
     column.has_default = true;
     column.default_sql = default_sql(column.kind, *value);
@@ -148,6 +149,7 @@ HubTable hub_table_from(std::string_view json) {
     table.name = entry["table"].get_string().value();
     const auto keys = optional_member(entry, "keys");
     table.keys = keys ? keys->get_string().value() : "none";
+    table.deletes = text_or_empty(entry, "deletes");
     table.key = hub_columns_from(entry["key"]);
     table.columns = hub_columns_from(entry["columns"]);
     if (const auto unique = optional_member(entry, "unique")) {

@@ -1,5 +1,6 @@
 #include "common/wire.h"
 
+#include <algorithm>
 #include <limits>
 #include <new>
 
@@ -109,6 +110,11 @@ void WireReader::change(dom::element element, WireChange& change) {
     }
   }
   if (place < 3) malformed("a change needs a table, an operation and a key");
+  const auto adds = [](const WireValue& value) { return value.adds; };
+  const auto& sums = change.op == Op::kUpdate ? change.key : change.values;
+  if (std::any_of(sums.begin(), sums.end(), adds) || std::any_of(change.key.begin(), change.key.end(), adds)) {
+    malformed("only values of an update can \"add\"");
+  }
 
   const WireTable& table = tables_[change.table];
   if (change.key.size() != table.key.size()) {
@@ -162,8 +168,9 @@ WireValue WireReader::value(dom::element element) {
     case dom::element_type::ARRAY: malformed("an array where a value is expected");
   }
   const dom::object object = element.get_object().value_unsafe();
-  if (object.size() != 1) malformed("a value's object has one member, \"blob\" or \"real\"");
+  if (object.size() != 1) malformed("a value's object has one member: \"blob\", \"real\" or \"add\"");
   const auto member = *object.begin();
+  if (member.key == "add") return difference(member.value);
   const auto text = take(member.value.get_string(), "a string in a value's object");
   if (member.key == "blob") {
     std::string& bytes = blobs_.emplace_back();
@@ -172,7 +179,7 @@ WireValue WireReader::value(dom::element element) {
     value.text = bytes;
     return value;
   }
-  if (member.key != "real") malformed("a value's object has one member, \"blob\" or \"real\"");
+  if (member.key != "real") malformed("a value's object has one member: \"blob\", \"real\" or \"add\"");
   value.type = WireValue::Type::kReal;
   if (text == "nan") {
     value.real = std::numeric_limits<double>::quiet_NaN();
@@ -184,6 +191,14 @@ WireValue WireReader::value(dom::element element) {
     malformed("\"real\" is nan, inf or -inf");
   }
   return value;
+}
+
+WireValue WireReader::difference(dom::element element) {
+  const bool is_number = element.is_int64() || element.is_double() || element.is_string();
+  if (!is_number) malformed("\"add\" is a number, or a decimal as a string");
+  WireValue number = value(element);
+  number.adds = true;
+  return number;
 }
 
 simdjson::simdjson_result<dom::element> try_parse(dom::parser& parser, std::string_view body) {

@@ -23,6 +23,7 @@ enum class Op : char { kInsert = 'i', kUpdate = 'u', kDelete = 'd' };
 struct WireValue {
   enum class Type : std::uint8_t { kNull, kBoolean, kInteger, kReal, kText, kBlob };
   Type type = Type::kNull;
+  bool adds = false;  // {"add": …}: the column's value is to change by this number
   union {
     bool boolean;
     std::int64_t integer = 0;
@@ -71,6 +72,7 @@ class WireReader {
 
  private:
   WireValue value(simdjson::dom::element element);
+  WireValue difference(simdjson::dom::element element);
   void values(simdjson::dom::element list, std::vector<WireValue>& out);
 
   const std::vector<WireTable>& tables_;

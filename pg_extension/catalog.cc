@@ -11,7 +11,8 @@ enum TableAttribute : AttrNumber {
   kTableRelation,
   kTableName,
   kTableKeys,
-  kTableAttributes = 4
+  kTableDeletes,
+  kTableAttributes = kTableDeletes
 };
 enum VersionAttribute : AttrNumber {
   kVersionId = 1,

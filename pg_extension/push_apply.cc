@@ -1,12 +1,15 @@
 #include "pg_extension/push_apply.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
 #include <span>
 #include <tuple>
 
 #include "common/quote.h"
 #include "pg_extension/encode.h"
+#include "pg_extension/push_statements.h"
 #include "pg_extension/pushed_rows.h"
 #include "pg_extension/table_name.h"
 
@@ -46,51 +49,6 @@ std::vector<Group> groups_of(PushBody& body) {
   std::vector<Group> list;
   for (auto& [order, group] : groups) list.push_back(std::move(group));
   return list;
-}
-
-// Rows that are expected to be new go in faster without ON CONFLICT.
-enum class Rows { kNew, kPerhapsThere };
-
-std::string insert_statement(const Layout& layout, const std::vector<std::uint16_t>& columns,
-                             Rows rows) {
-  std::string names;
-  std::string values;
-  std::string key;
-  std::string updates;
-  for (std::size_t i = 0; i < layout.key.size(); ++i) {
-    key += (i == 0 ? "" : ", ") + quote_identifier(layout.key[i].name);
-    values += (i == 0 ? "k" : ", k") + std::to_string(i + 1);
-  }
-  names = key;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const Column& column = layout.columns[columns[i]];
-    const std::string name = quote_identifier(column.name);
-    names += ", " + name;
-    values += ", v" + std::to_string(i + 1);
-    if (column.always_identity) continue;
-    updates += (updates.empty() ? "" : ", ") + name + " = excluded." + name;
-  }
-  std::string statement = "insert into " + qualified_name(layout.relation) + " (" + names +
-                          ") overriding system value select " + values + " from pushed";
-  if (rows == Rows::kNew) return statement;
-  statement += " on conflict (" + key + ") do ";
-  statement += updates.empty() ? "nothing" : "update set " + updates;
-  return statement;
-}
-
-std::string update_statement(const Layout& layout, const std::vector<std::uint16_t>& columns) {
-  std::string updates;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    updates += (i == 0 ? "" : ", ") + quote_identifier(layout.columns[columns[i]].name) + " = p.v" +
-               std::to_string(i + 1);
-  }
-  return "update " + qualified_name(layout.relation) + " t set " + updates +
-         " from pushed p where " + same_key_condition(layout, "t");
-}
-
-std::string delete_statement(const Layout& layout) {
-  return "delete from " + qualified_name(layout.relation) + " t using pushed p where " +
-         same_key_condition(layout, "t");
 }
 
 // The search path that users' triggers expect, the session's own, for the length
@@ -250,6 +208,63 @@ class Applier {
         write_all_but_bad(*failed.group, {&failed.change, 1}, checks);
       progress = failed_.size() < before;
     }
+    pass_values_on(checks);
+  }
+
+  // Rows that pass unique values on in a circle: none can be first. They let go of
+  // theirs and then take the new ones. Those that clash with a row outside of the
+  // circle keep what they have, and the others try without them.
+  void pass_values_on(Checks checks) {
+    std::vector<Failed> circle;
+    std::vector<Failed> others;
+    for (Failed& failed : failed_) {
+      const bool clashes = failed.report.sqlstate == ERRCODE_UNIQUE_VIOLATION &&
+                           failed.group->op == Op::kUpdate;
+      (clashes ? circle : others).push_back(std::move(failed));
+    }
+    while (circle.size() > 1) {
+      const std::size_t mark = journal_.mark();
+      failed_.clear();
+      const bool done = tried([&] {
+        for (const Failed& failed : circle) {
+          if (!let_go(*failed.group, {&failed.change, 1})) return false;
+        }
+        for (const Failed& failed : circle)
+          write_all_but_bad(*failed.group, {&failed.change, 1}, checks);
+        return failed_.empty();
+      });
+      if (done) {
+        circle.clear();
+        break;
+      }
+      journal_.back_to(mark);
+      if (failed_.empty()) break;  // not even letting go was possible
+      std::set<std::uint32_t> clashing;
+      for (const Failed& failed : failed_) clashing.insert(failed.change);
+      const auto outside = std::stable_partition(
+          circle.begin(), circle.end(),
+          [&](const Failed& failed) { return clashing.count(failed.change) == 0; });
+      std::move(outside, circle.end(), std::back_inserter(others));
+      circle.erase(outside, circle.end());
+    }
+    std::move(circle.begin(), circle.end(), std::back_inserter(others));
+    failed_ = std::move(others);
+  }
+
+  // Gives the rows values of their unique columns that nobody else has; false if
+  // there are none.
+  bool let_go(const Group& group, Changes changes) {
+    const PushedTable& table = body_.tables()[group.table];
+    const std::string statement =
+        let_go_statement(*table.layout, table.column_sets[group.column_set]);
+    if (statement.empty()) return false;
+    Spi spi;
+    PushedRows rows(body_, changes, false);
+    rows.register_in(spi);
+    ActingAs owner(table.owner);
+    SessionSearchPath path;
+    spi.run(statement);
+    return true;
   }
 
   void refuse_failed() {
@@ -276,7 +291,7 @@ class Applier {
       case Op::kUpdate: statement = update_statement(*table.layout, columns); break;
       case Op::kDelete: statement = delete_statement(*table.layout); break;
     }
-    const bool writes_nothing = group.op == Op::kUpdate && columns.empty();
+    const bool writes_nothing = group.op == Op::kUpdate && columns.places.empty();
     std::uint64_t written = 0;
     if (!writes_nothing) {
       Spi spi;
@@ -313,58 +328,6 @@ class Applier {
 };
 
 }  // namespace
-
-std::int64_t PushJournal::captured(Oid table, std::string_view key, Op op,
-                                   const std::vector<std::uint16_t>& columns, std::int64_t now_ms) {
-  const auto place = change_of(table, key);
-  if (!place || body_.changes()[*place].refused) {
-    has_others_ = true;
-    return now_ms;
-  }
-  entries_.push_back({*place, op, op == Op::kUpdate ? columns : std::vector<std::uint16_t>()});
-  return body_.changes()[*place].at_ms;
-}
-
-std::optional<std::uint32_t> PushJournal::change_of(Oid table, std::string_view key) {
-  const auto& changes = body_.changes();
-  const bool is_next = next_ < changes.size() && changes[next_].key == key &&
-                       body_.tables()[changes[next_].table].layout->relation == table;
-  const auto found = is_next ? std::optional(next_) : body_.change_of(table, key);
-  if (found) next_ = *found + 1;
-  return found;
-}
-
-std::vector<PushJournal::Logged> PushJournal::summary() const {
-  std::vector<Logged> summary(body_.changes().size());
-  for (const Entry& entry : entries_) {
-    Logged& logged = summary[entry.change];
-    switch (entry.op) {
-      case Op::kInsert: logged.whole = true; break;
-      case Op::kDelete: logged.deleted = true; break;
-      case Op::kUpdate:
-        logged.columns.insert(logged.columns.end(), entry.columns.begin(), entry.columns.end());
-        break;
-    }
-  }
-  return summary;
-}
-
-bool PushJournal::is_as_sent() const {
-  if (has_others_) return false;
-  std::vector<bool> seen(body_.changes().size());
-  for (const Entry& entry : entries_) {
-    const PushedChange& change = body_.changes()[entry.change];
-    const PushedTable& table = body_.tables()[change.table];
-    if (seen[entry.change] || entry.op != change.op) return false;
-    seen[entry.change] = true;
-    const auto& sent = table.column_sets[change.column_set];
-    if (entry.op == Op::kInsert && sent.size() < table.layout->columns.size()) return false;
-    for (const std::uint16_t column : entry.columns) {
-      if (std::find(sent.begin(), sent.end(), column) == sent.end()) return false;
-    }
-  }
-  return true;
-}
 
 void apply_push(PushBody& body, PushJournal& journal) { Applier(body, journal).run(); }
 

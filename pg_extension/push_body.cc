@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/policy.h"
 #include "pg_extension/encode.h"
 #include "pg_extension/parents_first.h"
 
@@ -31,6 +32,8 @@ bool is_alike(const Column& column) {
     default: return column.base == BPCHAROID && column.modifier == -1;
   }
 }
+
+bool can_sum(Kind kind) { return !misfit_of({Rule::kSum, {}}, kind); }
 
 }  // namespace
 
@@ -130,6 +133,12 @@ PushedTable PushBody::match(const WireTable& wire) const {
     table.key_inputs.push_back(call([&] { return input_of(column, context_); }));
   for (const Column& column : layout.columns) {
     table.column_inputs.push_back(call([&] { return input_of(column, context_); }));
+    Column& sum = table.sums.emplace_back(column);
+    sum.type = column.base;  // a domain's check is for the sum, and so is numeric(10,2)
+    sum.modifier = -1;
+  }
+  for (const Column& sum : table.sums) {
+    table.sum_inputs.push_back(call([&] { return input_of(sum, context_); }));
   }
   return table;
 }
@@ -236,7 +245,7 @@ bool PushBody::read_key(const WireChange& wire, PushedTable& table, PushedChange
 bool PushBody::read_values(const WireChange& wire, PushedTable& table, PushedChange& change,
                            std::uint32_t place) {
   const std::size_t key_count = wire.key.size();
-  std::vector<std::uint16_t> columns;
+  ColumnSet columns;
   for (std::size_t i = 0; i < wire.values.size(); ++i) {
     const int target = table.places[wire.columns[i]];
     if (target < 0) {
@@ -246,19 +255,29 @@ bool PushBody::read_values(const WireChange& wire, PushedTable& table, PushedCha
     }
     const Column& column = table.layout->columns[target];
     converting_ = column.name.c_str();
+    const bool adds = wire.values[i].adds;
+    if (adds && !can_sum(column.kind)) {
+      refuse(place, report(ERRCODE_DATATYPE_MISMATCH,
+                           "nothing can be added to column \"" + column.name + "\"",
+                           "Policy sum is for numbers.", column.name));
+      return false;
+    }
     json_.clear();
     call([&] {
       const MemoryContext caller = MemoryContextSwitchTo(context_);
-      const Converted converted = convert(table.column_inputs[target], wire.values[i], scratch_);
+      Input& input = (adds ? table.sum_inputs : table.column_inputs)[target];
+      const Converted converted = convert(input, wire.values[i], scratch_);
       MemoryContextSwitchTo(caller);
       change.values[key_count + i] = converted.value;
       change.nulls[key_count + i] = converted.is_null;
-      if (converted.exact) return;
+      if (converted.exact || adds) return;
       append_value(json_, column, converted.value, converted.is_null);
       if (!is_canonical(column, wire.values[i], json_, scratch_)) change.exact = false;
     });
-    columns.push_back(static_cast<std::uint16_t>(target));
+    columns.places.push_back(static_cast<std::uint16_t>(target));
+    if (adds) columns.adds.push_back(static_cast<std::uint16_t>(target));
   }
+  std::sort(columns.adds.begin(), columns.adds.end());
   auto& sets = table.column_sets;
   const auto found = std::find(sets.begin(), sets.end(), columns);
   change.column_set = static_cast<std::uint32_t>(found - sets.begin());

@@ -1,6 +1,7 @@
 // A push as it was read: its changes typed and matched with the hub's tables.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,15 @@
 
 namespace tidemark::pg {
 
+// The columns that some changes of a table name, by their places in the layout.
+struct ColumnSet {
+  std::vector<std::uint16_t> places;
+  std::vector<std::uint16_t> adds;  // those whose values are to be added to what is there; rising
+
+  bool operator==(const ColumnSet&) const = default;
+  bool adds_to(std::uint16_t place) const { return std::binary_search(adds.begin(), adds.end(), place); }
+};
+
 // One table header of the body, beside the hub's table of that name.
 struct PushedTable {
   LayoutPtr layout;               // null if there is no such table
@@ -29,8 +39,9 @@ struct PushedTable {
   std::vector<int> places;       // for each column of the header: its place in the layout, or -1
   std::vector<Input> key_inputs;     // as the layout's key
   std::vector<Input> column_inputs;  // as the layout's columns
-  std::vector<std::vector<std::uint16_t>>
-      column_sets;  // places in the layout, as changes name them
+  std::vector<Column> sums;          // as the layout's columns, but a difference may be any number
+  std::vector<Input> sum_inputs;     // as `sums`
+  std::vector<ColumnSet> column_sets;
 };
 
 struct PushedChange {

@@ -23,10 +23,18 @@ bool must_look(const PushedTable& table, const PushedChange& change, const Logge
     case Op::kInsert:
       // It met a row that was there, so columns that were not sent are not the defaults'.
       if (!logged.whole &&
-          table.column_sets[change.column_set].size() < table.layout->columns.size())
+          table.column_sets[change.column_set].places.size() < table.layout->columns.size())
         return true;
       return table.inserts_altered || (!logged.whole && table.updates_altered);
-    case Op::kUpdate: return table.updates_altered;
+    case Op::kUpdate: {
+      // A sum that changed nothing, 1e30 + 0.1, was not logged, and the device counts on one.
+      const ColumnSet& set = table.column_sets[change.column_set];
+      return table.updates_altered ||
+             std::any_of(set.adds.begin(), set.adds.end(), [&](std::uint16_t place) {
+               return std::find(logged.columns.begin(), logged.columns.end(), place) ==
+                      logged.columns.end();
+             });
+    }
     case Op::kDelete: return false;  // doubtful if it touched no row
   }
   return true;
@@ -103,10 +111,11 @@ class EchoLog {
   // True if the device has the column's value already.
   bool is_as_pushed(const Spi& spi, std::uint64_t row, const Layout& layout,
                     const PushedChange& change, std::uint16_t column) {
-    const auto& pushed = body_.tables()[change.table].column_sets[change.column_set];
+    const ColumnSet& set = body_.tables()[change.table].column_sets[change.column_set];
+    const auto& pushed = set.places;
     const auto found = std::find(pushed.begin(), pushed.end(), column);
     if (found == pushed.end()) return change.op == Op::kUpdate;
-    if (!change.exact) return false;
+    if (!change.exact || set.adds_to(column)) return false;
     const std::size_t at = layout.key.size() + static_cast<std::size_t>(found - pushed.begin());
     return call([&] {
       bool is_null = false;

@@ -66,7 +66,11 @@ class OverlapCheck {
 
   bool share_column(const LoggedChange& unread, const Version& version,
                     const PushedChange& pushed) {
-    const auto& columns = body_.tables()[pushed.table].column_sets[pushed.column_set];
+    const ColumnSet& columns = body_.tables()[pushed.table].column_sets[pushed.column_set];
+    const auto is_pushed = [&columns](int column) {
+      const bool is_named = std::find(columns.places.begin(), columns.places.end(), column) != columns.places.end();
+      return is_named && !columns.adds_to(static_cast<std::uint16_t>(column));  // a sum is right in any order
+    };
     std::size_t place = 0;
     bool in_number = false;
     for (const char character : unread.columns) {  // [1,3,12]
@@ -75,10 +79,7 @@ class OverlapCheck {
         in_number = true;
         continue;
       }
-      if (in_number && place < version.places.size() &&
-          std::find(columns.begin(), columns.end(), version.places[place]) != columns.end()) {
-        return true;
-      }
+      if (in_number && place < version.places.size() && is_pushed(version.places[place])) return true;
       place = 0;
       in_number = false;
     }

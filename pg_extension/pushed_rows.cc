@@ -3,6 +3,14 @@
 #include "common/quote.h"
 
 namespace tidemark::pg {
+namespace {
+
+const Column& value_column(const PushedTable& table, const ColumnSet& columns, int number) {
+  const std::uint16_t place = columns.places[number];
+  return columns.adds_to(place) ? table.sums[place] : table.layout->columns[place];
+}
+
+}  // namespace
 
 PushedRows::PushedRows(PushBody& body, std::span<const std::uint32_t> changes, bool with_values) {
   auto& all = body.changes();
@@ -11,12 +19,12 @@ PushedRows::PushedRows(PushBody& body, std::span<const std::uint32_t> changes, b
   const auto* const columns =
       with_values ? &table.column_sets[all[changes[0]].column_set] : nullptr;
   const int key_count = static_cast<int>(layout.key.size());
-  const int count = key_count + (columns == nullptr ? 0 : static_cast<int>(columns->size()));
+  const int count = key_count + (columns == nullptr ? 0 : static_cast<int>(columns->places.size()));
   call([&] {
     const TupleDesc descriptor = CreateTemplateTupleDesc(count + 1);
     for (int i = 0; i < count; ++i) {
       const bool in_key = i < key_count;
-      const Column& column = in_key ? layout.key[i] : layout.columns[(*columns)[i - key_count]];
+      const Column& column = in_key ? layout.key[i] : value_column(table, *columns, i - key_count);
       const char* const name = in_key ? psprintf("k%d", i + 1) : psprintf("v%d", i - key_count + 1);
       TupleDescInitEntry(descriptor, static_cast<AttrNumber>(i + 1), name, column.type,
                          column.modifier, 0);

@@ -71,4 +71,24 @@ std::optional<Report> attempt(Body&& body) {
   return std::nullopt;
 }
 
+// Runs `body` in a subtransaction and keeps what it did if it gives true. False,
+// and taken back: it gave false or was refused. Any other failure passes through.
+template <class Body>
+bool tried(Body&& body) {
+  Subtransaction inner;
+  bool keeps = false;
+  try {
+    keeps = std::forward<Body>(body)();
+  } catch (const ServerError&) {
+    const Report report = inner.roll_back();
+    if (!is_refusal(report.sqlstate)) inner.rethrow();
+    return false;
+  } catch (...) {
+    inner.abandon();
+    throw;
+  }
+  keeps ? inner.release() : inner.abandon();
+  return keeps;
+}
+
 }  // namespace tidemark::pg

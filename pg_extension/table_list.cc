@@ -48,6 +48,16 @@ where i.indisunique and not i.indisprimary and i.indimmediate and i.indisvalid a
                   join pg_catalog.pg_collation using (oid) where not collisdeterministic)
 order by i.indrelid, c.relname, k.place)sql";
 
+// What was declared with tidemark.policy; '' stands for all other columns.
+constexpr char kPolicies[] = R"sql(
+select t.relid::oid, p.column_name, p.policy
+from tidemark._policy p
+join tidemark._table t on t.id = p.table_id
+where t.relid is not null
+union all
+select t.relid::oid, null, t.deletes from tidemark._table t
+where t.relid is not null and t.deletes <> 'delete_wins')sql";
+
 void append_names(std::string& out, const std::vector<std::string>& names) {
   out += '[';
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -69,6 +79,7 @@ class Description {
     }
     read_references(spi);
     read_uniques(spi);
+    read_policies(spi);
   }
 
   std::string json() const {
@@ -114,16 +125,39 @@ class Description {
     }
   }
 
+  void read_policies(Spi& spi) {
+    spi.run(kPolicies, {}, Access::kReads);
+    for (std::uint64_t i = 0; i < spi.rows(); ++i) {
+      const auto column = spi.text(i, 1);
+      if (column) {
+        policies_[{spi.oid(i, 0), *column}] = spi.text(i, 2).value_or("");
+      } else {
+        deletes_[spi.oid(i, 0)] = spi.text(i, 2).value_or("");
+      }
+    }
+  }
+
+  // Of a column that is not in the key; empty for the default.
+  std::string policy_of(Oid relation, const std::string& column) const {
+    auto found = policies_.find({relation, column});
+    if (found == policies_.end()) found = policies_.find({relation, ""});
+    return found == policies_.end() || found->second == "latest" ? "" : found->second;
+  }
+
   void append_table(std::string& out, const Layout& layout,
                     const std::map<Oid, LayoutPtr>& tracked) const {
     out += R"({"table":)";
     append_json_string(out, layout.table.name);
     out += R"(,"keys":)";
     append_json_string(out, layout.table.keys);
+    if (const auto found = deletes_.find(layout.relation); found != deletes_.end()) {
+      out += R"(,"deletes":)";
+      append_json_string(out, found->second);
+    }
     out += R"(,"key":)";
-    append_columns_of(out, layout, layout.key);
+    append_columns_of(out, layout, layout.key, false);
     out += R"(,"columns":)";
-    append_columns_of(out, layout, layout.columns);
+    append_columns_of(out, layout, layout.columns, true);
     out += R"(,"unique":[)";
     if (const auto found = uniques_.find(layout.relation); found != uniques_.end()) {
       for (const auto& names : found->second) {
@@ -147,8 +181,8 @@ class Description {
     out += "]}";
   }
 
-  static void append_columns_of(std::string& out, const Layout& layout,
-                                const std::vector<Column>& columns) {
+  void append_columns_of(std::string& out, const Layout& layout, const std::vector<Column>& columns,
+                         bool with_policies) const {
     out += '[';
     for (const Column& column : columns) {
       if (out.back() == ']') out += ',';
@@ -160,6 +194,11 @@ class Description {
       const std::string by_default = describe_default(layout.relation, column);
       if (!members.empty() && !by_default.empty()) members += ',';
       members += by_default;
+      const std::string policy = with_policies ? policy_of(layout.relation, column.name) : "";
+      if (!policy.empty()) {
+        members += members.empty() ? R"("policy":)" : R"(,"policy":)";
+        append_json_string(members, policy);
+      }
       if (!members.empty()) out += ",{" + members + "}";
       out += ']';
     }
@@ -169,6 +208,8 @@ class Description {
   std::vector<LayoutPtr> layouts_;
   std::map<Oid, std::vector<Reference>> references_;
   std::map<Oid, std::vector<std::vector<std::string>>> uniques_;
+  std::map<std::pair<Oid, std::string>, std::string> policies_;
+  std::map<Oid, std::string> deletes_;
 };
 
 }  // namespace

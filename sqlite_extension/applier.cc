@@ -31,7 +31,8 @@ Applier::Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::stri
 
 Applier::~Applier() = default;
 
-void Applier::log_page(simdjson::dom::element page) {
+void Applier::log_page(simdjson::dom::element page, std::int64_t have) {
+  have_ = have;
   simdjson::dom::element list;
   if (page["tables"].get(list) != simdjson::SUCCESS) array_member(page, "tables");
   const std::vector<WireTable> wire_tables = WireReader::tables(list);
@@ -163,9 +164,11 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
   }
 
   writer.pending().ensure(db_);
-  if (!writer.pending().empty()) {
+  if (!writer.pending().empty() || !kept_.empty()) {
     std::string lookup = lookup_of(key);
-    if (writer.pending().find(lookup)) return keep(writer, lookup, key, cells, change, origin);
+    // What was pending may have been set aside since this commit's first change of the row.
+    const bool is_kept = kept_.count({&writer, lookup}) > 0;
+    if (is_kept || writer.pending().find(lookup)) return keep(writer, lookup, key, cells, change, origin);
   }
   switch (change.op) {
     case Op::kInsert: return writer.put(key, cells, origin, origin.own);
@@ -216,6 +219,7 @@ void Applier::write(Writer& writer, const TheirChange& theirs) {
 void Applier::retire_push(std::int64_t number) {
   // A push that this file does not know was made by it in a later life, before
   // it was restored from a backup: then it is as foreign as any other.
+  if (number == have_ && must_come_whole(db_, number)) needs_own_changes_ = true;
   origin_.own = drop_confirmed(db_, number);
   if (!origin_.own) return;
   for (const auto& [name, writer] : writers_) writer->pending().clear();

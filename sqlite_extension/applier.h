@@ -28,9 +28,9 @@ class Applier {
   Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device);
   ~Applier();
 
-  // Applies a page of the log. Pages of one commit follow each other; `finish`
-  // ends the last one.
-  void log_page(simdjson::dom::element page);
+  // Applies a page of the log that was asked for with `have` (docs/protocol.md). Pages
+  // of one commit follow each other; `finish` ends the last one.
+  void log_page(simdjson::dom::element page, std::int64_t have);
 
   // Applies a page of a first load. Commits up to `head` are in it.
   void rows_page(simdjson::dom::element page);
@@ -40,6 +40,10 @@ class Applier {
 
   // How many changes of tracked tables there were.
   std::int64_t changes() const { return changes_; }
+
+  // The changes of an own push were left out of a page, and not all of its values are
+  // here any more: the page must be asked for without `have`.
+  bool needs_own_changes() const { return needs_own_changes_; }
 
  private:
   struct Target;
@@ -65,6 +69,8 @@ class Applier {
   std::map<std::pair<Writer*, std::string>, TheirChange> kept_;
   std::deque<std::string> bytes_;
   std::int64_t changes_ = 0;
+  std::int64_t have_ = 0;
+  bool needs_own_changes_ = false;
 };
 
 }  // namespace tidemark::device

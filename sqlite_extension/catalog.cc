@@ -7,6 +7,7 @@
 #include "common/triggers.h"
 #include "common/wire.h"
 #include "embedded_sql.h"
+#include "sqlite_extension/policies.h"
 #include "sqlite_extension/views.h"
 
 namespace tidemark::device {
@@ -46,6 +47,7 @@ TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
   if (!statement.is_null(6)) table.load_after = statement.text(6);
   table.since = statement.integer(7);
   table.sweep = statement.integer(8) != 0;
+  find_policies(db, table);
   if (!unusable.empty()) {
     table.state = TableState::kRefused;
     table.problem = unusable;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/policy.h"
 #include "common/table.h"
 #include "sqlite_extension/statement.h"
 
@@ -37,6 +38,8 @@ std::string_view name_of(TableState state);
 struct TrackedTable {
   LocalTable local;
   std::optional<HubTable> hub;
+  std::vector<Policy> policies;  // in force; one for each of local.columns
+  DeleteRule deletes = DeleteRule::kDeleteWins;
   TableState state = TableState::kNew;
   std::string problem;
   std::optional<std::string> load_after;

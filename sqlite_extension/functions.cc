@@ -12,6 +12,7 @@
 #include "sqlite_extension/boundary.h"
 #include "sqlite_extension/catalog.h"
 #include "sqlite_extension/network.h"
+#include "sqlite_extension/policies.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/resolve.h"
 #include "sqlite_extension/status.h"
@@ -341,6 +342,25 @@ void settle(sqlite3_context* context, Arguments arguments) {
   sqlite3_result_int64(context, id);
 }
 
+// tidemark_policy(table, column or null, policy or null) -> the policies in force, as JSON
+void policy(sqlite3_context* context, Arguments arguments) {
+  sqlite3* const db = sqlite3_context_db_handle(context);
+  require_writable(db);
+  const std::string name = text_argument(arguments, 0, "table");
+  const auto is_given = [&](std::size_t place) { return sqlite3_value_type(arguments[place]) != SQLITE_NULL; };
+  const std::string column = is_given(1) ? text_argument(arguments, 1, "column") : "";
+  const auto wanted = is_given(2) ? std::optional(text_argument(arguments, 2, "policy")) : std::nullopt;
+  auto table = has_metadata(db) ? find_tracked(db, name) : std::nullopt;
+  if (!table) throw Error(ErrorCode::kNotTracked, "table \"" + name + "\" is not tracked", "Run tidemark_track(" + quote_literal(name) + ") first.");
+  Savepoint savepoint(db);
+  override_policy(db, *table, column, wanted);
+  savepoint.release();
+  Statement shown(db, "select ifnull(policies, '{}') from main.tidemark_table where number = ?1");
+  shown.bind(1, table->local.number);
+  shown.step();
+  return_text(context, shown.text(0));
+}
+
 template <void (Session::*run)()>
 void converse(sqlite3_context* context, Arguments) {
   NetworkConnection connection(sqlite3_context_db_handle(context));
@@ -371,6 +391,7 @@ constexpr Registration kFunctions[] = {
     {"tidemark_resolve", 2, SQLITE_DIRECTONLY, entry<resolve>},
     {"tidemark_retry", 1, SQLITE_DIRECTONLY, entry<settle<retry>>},
     {"tidemark_dismiss", 1, SQLITE_DIRECTONLY, entry<settle<dismiss>>},
+    {"tidemark_policy", 3, SQLITE_DIRECTONLY, entry<policy>},
     {"tidemark_sync", 0, SQLITE_DIRECTONLY, entry<converse<&Session::sync>>},
     {"tidemark_pull", 0, SQLITE_DIRECTONLY, entry<converse<&Session::pull>>},
     {"tidemark_push", 0, SQLITE_DIRECTONLY, entry<converse<&Session::push>>},

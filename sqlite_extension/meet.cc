@@ -2,30 +2,50 @@
 
 #include <algorithm>
 
+#include "common/error.h"
 #include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/pushes.h"
 
 namespace tidemark::device {
 namespace {
+
+Cells views_of(const std::map<std::size_t, Value>& cells) {
+  Cells views;
+  for (const auto& [place, value] : cells) {
+    views.places.push_back(place);
+    views.values.push_back(value.view());
+  }
+  return views;
+}
 
 // One meeting: what each side did to the row, and where to write what comes of it.
 class Meeting {
  public:
   Meeting(sqlite3* db, Writer& writer, const TheirChange& theirs, const Origin& origin, std::int64_t offset_ms)
-      : db_(db), writer_(writer), theirs_(theirs), origin_(origin), offset_ms_(offset_ms), key_(views_of(theirs.key)) {}
+      : db_(db), writer_(writer), theirs_(theirs), origin_(origin), offset_ms_(offset_ms), key_(device::views_of(theirs.key)) {}
 
   void run(std::span<const std::int64_t> seqs, std::span<const std::int64_t> segments);
 
  private:
   bool they_have_row() const { return !theirs_.deletes || theirs_.replaces; }
+  bool update_wins() const { return writer_.table().deletes == DeleteRule::kUpdateWins; }
+  std::int64_t corrected(std::int64_t at_ms) const { return at_ms == 0 ? 0 : at_ms + offset_ms_; }
   void their_delete();
   void their_row_on_my_delete();
   void their_row_on_my_insert();
   void columns(std::span<const std::int64_t> segments);
+  Value rebase(Pending::Column& mine, std::size_t place, const Value& after, const Value& upstream);
+  Outcome decide(std::size_t place, const Sides& sides);
+  void give_up(const std::string& refusal);
   Conflict conflict(const std::string& kind) const;
-  void note_column(std::size_t place, const Value& base, const Value& mine, const Value& theirs, Winner winner, std::int64_t mine_at_ms);
+  void note_column(std::size_t place, const Sides& sides, const Outcome& outcome);
   std::string their_row_json() const;
   void write_plainly();
+  bool sums(std::size_t place) const { return writer_.table().policies[place].rule == Rule::kSum; }
+  bool try_write(const std::map<std::size_t, Value>& cells, std::string& refusal) {
+    return writer_.try_update(key_, views_of(cells), origin_, &refusal);
+  }
   void write(const std::map<std::size_t, Value>& cells);
   // What the log says of the key now.
   void replace_entries(std::vector<std::int64_t> seqs) { writer_.pending().set(lookup_of(key_), std::move(seqs)); }
@@ -66,15 +86,27 @@ void Meeting::run(std::span<const std::int64_t> seqs, std::span<const std::int64
 
 void Meeting::their_delete() {
   if (!mine_.base_exists) return;  // they took back what we never saw; mine stays an insert
-  if (present_ && net_of(mine_, present_) == Net::kUpdate && !origin_.own) {
-    Conflict lost = conflict("delete");
-    lost.mine = Value(ValueView::text(writer_.row_json(key_, *present_)));
-    lost.policy = "delete_wins";
-    lost.message = "the hub deleted the row that was changed here; the delete won";
-    lost.hint = "tidemark_resolve(id, 'mine') writes the row again.";
-    record(db_, lost);
+  const bool is_changed_here = present_ && net_of(mine_, present_) == Net::kUpdate;
+  if (is_changed_here && !origin_.own) {
+    Conflict met = conflict("delete");
+    met.mine = Value(ValueView::text(writer_.row_json(key_, *present_)));
+    met.policy = name_of(writer_.table().deletes);
+    if (update_wins()) {
+      met.result = met.mine;
+      met.message = "the hub deleted the row that was changed here; it is inserted again";
+      met.hint = "tidemark_resolve(id, 'theirs') deletes it.";
+    } else {
+      met.message = "the hub deleted the row that was changed here; the delete won";
+      met.hint = "tidemark_resolve(id, 'mine') writes the row again.";
+    }
+    record(db_, met);
   }
   void_entries(db_, writer_.local(), seqs_);
+  if (is_changed_here && !origin_.own && update_wins()) {
+    mine_.base_exists = false;
+    replace_entries({append_entry(db_, writer_.local(), theirs_.key, mine_, true)});
+    return;
+  }
   replace_entries({});
   writer_.remove(key_);
 }
@@ -90,16 +122,29 @@ void Meeting::their_row_on_my_delete() {
     column.base = value;
   }
   if (!news) return;
+  const bool restores = update_wins() && !origin_.own;
   if (!origin_.own) {
-    Conflict lost = conflict("delete");
-    lost.theirs = Value(ValueView::text(their_row_json()));
-    lost.policy = "delete_wins";
-    lost.message = "the hub changed the row that was deleted here; the delete won";
-    lost.hint = "tidemark_resolve(id, 'theirs') takes the hub's row.";
-    record(db_, lost);
+    Conflict met = conflict("delete");
+    met.theirs = Value(ValueView::text(their_row_json()));
+    met.policy = name_of(writer_.table().deletes);
+    if (restores) {
+      met.result = met.theirs;
+      met.message = "the hub changed the row that was deleted here; it is back";
+      met.hint = "Delete it again, or tidemark_dismiss(id).";
+    } else {
+      met.message = "the hub changed the row that was deleted here; the delete won";
+      met.hint = "tidemark_resolve(id, 'theirs') takes the hub's row.";
+    }
+    record(db_, met);
+  }
+  void_entries(db_, writer_.local(), seqs_);
+  if (restores) {
+    replace_entries({});
+    std::map<std::size_t, Value> row;  // the log has all old values of a deleted row
+    for (std::size_t i = 0; i < rebased.columns.size(); ++i) row[i] = rebased.columns[i].base;
+    return write(row);
   }
   // The old row in the log is what the hub has now.
-  void_entries(db_, writer_.local(), seqs_);
   replace_entries({append_entry(db_, writer_.local(), theirs_.key, rebased, false)});
 }
 
@@ -111,16 +156,17 @@ void Meeting::their_row_on_my_insert() {
   for (auto& column : rebased.columns) column.touched = false;
   for (const auto& [place, value] : theirs_.cells) {
     const Value& mine = (*present_)[place];
-    if (same_meaning(writer_.kind(place), mine.view(), value.view())) {
+    // Rows that were here before the table was tracked are no sales: equal ones meet.
+    const bool adds = sums(place) && mine_.at_ms != 0;
+    if (!adds && same_meaning(writer_.kind(place), mine.view(), value.view())) {
       taken[place] = value;
       continue;
     }
-    const std::int64_t mine_at = mine_.at_ms == 0 ? 0 : mine_.at_ms + offset_ms_;
-    const Winner winner = reconcile(Policy::kLatest, mine_at, theirs_.at_ms);
-    note_column(place, Value(), mine, value, winner, mine_at);
-    if (winner == Winner::kTheirs) {
-      taken[place] = value;
-    } else {
+    const Sides sides{false, {}, mine.view(), value.view(), corrected(mine_.at_ms), theirs_.at_ms};
+    const Outcome outcome = decide(place, sides);
+    note_column(place, sides, outcome);
+    taken[place] = outcome.result;
+    if (!same_meaning(writer_.kind(place), outcome.result.view(), value.view())) {
       rebased.columns[place] = {true, value, mine_.at_ms};
     }
   }
@@ -172,28 +218,12 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
           break;
         }
       }
-      const Kind kind = writer_.kind(place);
-      if (same_meaning(kind, after.view(), upstream.view())) {
-        mine.touched = false;  // they met; theirs is how the hub writes it
-      } else if (same_meaning(kind, mine.base.view(), upstream.view())) {
-        mine.base = upstream;
-        upstream = after;
-      } else if (same_meaning(kind, mine.base.view(), after.view())) {
-        mine.touched = false;  // nothing was changed here in the end
-      } else {
-        const std::int64_t mine_at = mine.at_ms == 0 ? 0 : mine.at_ms + offset_ms_;
-        const Winner winner = origin_.own ? Winner::kMine : reconcile(Policy::kLatest, mine_at, theirs_.at_ms);
-        if (!origin_.own) note_column(place, mine.base, after, upstream, winner, mine_at);
-        if (winner == Winner::kMine) {
-          mine.base = upstream;
-          upstream = after;
-        } else {
-          mine.touched = false;
-        }
-      }
+      upstream = rebase(mine, place, after, upstream);
     }
     if (!touched || !(upstream == (*present_)[place])) written[place] = upstream;
   }
+  std::string refusal;
+  if (!try_write(written, refusal)) return give_up(refusal);
 
   std::vector<std::int64_t> kept;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -206,7 +236,73 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
     rewrite_entry(db_, writer_.local(), parts[i].front().seq, folded[i]);
   }
   replace_entries(std::move(kept));
-  write(written);
+}
+
+// Lays one pending change of a column over another value than it was made on: the
+// value that comes of it. `after` is what the change made of its base.
+Value Meeting::rebase(Pending::Column& mine, std::size_t place, const Value& after, const Value& upstream) {
+  const auto same = [kind = writer_.kind(place)](const Value& a, const Value& b) { return same_meaning(kind, a.view(), b.view()); };
+  const bool adds = sums(place);
+  if (!adds && same(after, upstream)) {
+    mine.touched = false;  // they met; theirs is how the hub writes it
+    return upstream;
+  }
+  if (same(mine.base, after)) {
+    mine.touched = false;  // nothing was changed here in the end
+    return upstream;
+  }
+  if (same(mine.base, upstream) || (origin_.own && !adds)) {
+    mine.base = upstream;
+    return after;
+  }
+  const Value base = mine.base;
+  const Sides sides{true, base.view(), after.view(), upstream.view(), corrected(mine.at_ms), theirs_.at_ms};
+  Outcome outcome = decide(place, sides);
+  if (!origin_.own) note_column(place, sides, outcome);
+  if (same(outcome.result, upstream)) {
+    mine.touched = false;
+    return upstream;
+  }
+  mine.base = upstream;
+  return std::move(outcome.result);
+}
+
+Outcome Meeting::decide(std::size_t place, const Sides& sides) {
+  const Policy& policy = writer_.table().policies[place];
+  if (policy.rule != Rule::kExpression) {
+    const bool starts_at_zero = sides.has_base || mine_.at_ms != 0;
+    return reconcile(policy.rule == Rule::kSum && !starts_at_zero ? Rule::kLatest : policy.rule, writer_.kind(place), sides);
+  }
+  Outcome outcome{Value(sides.theirs), false, ""};
+  try {
+    Value said = writer_.expressions().evaluate(policy.expression, sides.base, sides.mine, sides.theirs);
+    if (fits(writer_.kind(place), said.view())) {
+      outcome.result = std::move(said);
+    } else {
+      outcome.problem = "the policy's expression gave a value that the column cannot hold";
+    }
+  } catch (const Error& error) {
+    outcome.problem = error.what();
+  }
+  return outcome;
+}
+
+// The two together are a row that a constraint of this device refuses: the row
+// becomes what the hub has, and what was pending of it is set aside.
+void Meeting::give_up(const std::string& refusal) {
+  std::map<std::size_t, Value> row = theirs_.cells;
+  for (std::size_t i = 0; i < mine_.columns.size(); ++i) {
+    const Pending::Column& mine = mine_.columns[i];
+    if (!mine.touched) continue;
+    row.emplace(i, mine.base);
+    if (!is_changed(mine, (*present_)[i])) continue;
+    const Sides sides{true, mine.base.view(), (*present_)[i].view(), row.at(i).view(), corrected(mine.at_ms), theirs_.at_ms};
+    note_column(i, sides, {row.at(i), false, "this device refuses the merged row: " + refusal});
+  }
+  want_whole(db_, writer_.local().number, seqs_.front());
+  void_entries(db_, writer_.local(), seqs_);
+  replace_entries({});
+  write(row);
 }
 
 Conflict Meeting::conflict(const std::string& kind) const {
@@ -221,16 +317,17 @@ Conflict Meeting::conflict(const std::string& kind) const {
   return conflict;
 }
 
-void Meeting::note_column(std::size_t place, const Value& base, const Value& mine, const Value& theirs, Winner winner,
-                          std::int64_t mine_at_ms) {
+void Meeting::note_column(std::size_t place, const Sides& sides, const Outcome& outcome) {
   Conflict note = conflict("update");
   note.column = writer_.local().columns[place].name;
-  note.base = base;
-  note.mine = mine;
-  note.theirs = theirs;
-  note.result = winner == Winner::kMine ? mine : theirs;
-  note.policy = name_of(Policy::kLatest);
-  if (mine_at_ms != 0) note.mine_at_ms = mine_at_ms;
+  note.base = Value(sides.base);
+  note.mine = Value(sides.mine);
+  note.theirs = Value(sides.theirs);
+  note.result = outcome.result;
+  note.policy = text_of(writer_.table().policies[place]);
+  note.message = outcome.problem;
+  if (outcome.lossless) note.state = "merged";
+  if (sides.mine_at_ms != 0) note.mine_at_ms = sides.mine_at_ms;
   record(db_, note);
 }
 
@@ -252,15 +349,10 @@ void Meeting::write_plainly() {
 }
 
 void Meeting::write(const std::map<std::size_t, Value>& cells) {
-  Cells views;
-  for (const auto& [place, value] : cells) {
-    views.places.push_back(place);
-    views.values.push_back(value.view());
-  }
   if (present_) {
-    writer_.update(key_, views, origin_);
+    writer_.update(key_, views_of(cells), origin_);
   } else {
-    writer_.put(key_, views, origin_);
+    writer_.put(key_, views_of(cells), origin_);
   }
 }
 

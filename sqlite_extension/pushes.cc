@@ -82,6 +82,20 @@ std::int64_t exact_push(sqlite3* db) {
   return find.integer(0);
 }
 
+void want_whole(sqlite3* db, std::int64_t table_number, std::int64_t seq) {
+  Statement note(db, "update main.tidemark_push set exact = 0 where state = 'accepted' and number in"
+                     " (select number from main.tidemark_sealed where table_number = ?1 and upto >= ?2)");
+  note.bind(1, table_number);
+  note.bind(2, seq);
+  note.run();
+}
+
+bool must_come_whole(sqlite3* db, std::int64_t number) {
+  Statement find(db, "select exact from main.tidemark_push where number = ?1 and state = 'accepted'");
+  find.bind(1, number);
+  return find.step() && find.integer(0) == 0;
+}
+
 std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const SealedPush& push, simdjson::dom::element verdict) {
   std::int64_t count = 0;
   try {
@@ -127,6 +141,13 @@ bool drop_confirmed(sqlite3* db, std::int64_t number) {
     forget.run();
   }
   return true;
+}
+
+std::vector<std::int64_t> accepted_pushes(sqlite3* db) {
+  Statement list(db, "select number from main.tidemark_push where state = 'accepted' order by number");
+  std::vector<std::int64_t> numbers;
+  while (list.step()) numbers.push_back(list.integer(0));
+  return numbers;
 }
 
 bool has_pushes(sqlite3* db) {

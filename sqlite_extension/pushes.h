@@ -46,6 +46,16 @@ bool drop_confirmed(sqlite3* db, std::int64_t number);
 // here in the very form in which it would come; 0 if there is none.
 std::int64_t exact_push(sqlite3* db);
 
+// The pushes that are accepted and not read back, rising.
+std::vector<std::int64_t> accepted_pushes(sqlite3* db);
+
+// The row that this log row speaks of no longer has what was accepted of it: the
+// commits of the pushes that cover it must come with their changes.
+void want_whole(sqlite3* db, std::int64_t table_number, std::int64_t seq);
+
+// Whether the accepted push must come with its changes.
+bool must_come_whole(sqlite3* db, std::int64_t number);
+
 // Whether any push is on its way: unanswered, or accepted and not read back.
 bool has_pushes(sqlite3* db);
 

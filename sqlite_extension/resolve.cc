@@ -8,6 +8,7 @@
 #include "common/json_text.h"
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/pushes.h"
 #include "sqlite_extension/writer.h"
 
 namespace tidemark::device {
@@ -81,7 +82,7 @@ OpenConflict find_open(sqlite3* db, std::int64_t id) {
     }
   }
   if (!found) throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id), "select id, table_name, key, kind from tidemark_conflicts.");
-  if (state != "open") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "");
+  if (state != "open" && state != "merged") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "");
   return std::move(*found);
 }
 
@@ -158,6 +159,7 @@ void take_back(sqlite3* db, const OpenConflict& conflict) {
   const auto* const seqs = writer.pending().find(lookup_of(key));
   if (!seqs) return;
   const Pending pending = fold(read_entries(db, conflict.table.local, *seqs), conflict.table.local.columns.size());
+  want_whole(db, conflict.table.local.number, seqs->front());
   void_entries(db, conflict.table.local, *seqs);
   if (!pending.base_exists) return writer.remove(key);
   Cells cells;

@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/json_text.h"
+#include "common/reconcile.h"
 #include "common/triggers.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/compress.h"
@@ -198,6 +199,13 @@ void Sealer::add_key(Writer& writer, const Row& key, const std::vector<LogEntry>
   ++changes_;
 }
 
+// What a column of policy sum has changed by; nullopt where only the value can say it.
+std::optional<Value> difference_of(Kind kind, const Pending::Column& pending, const Value& present) {
+  auto sum = difference(kind, present.view(), pending.base.view());
+  if (sum && !fits(kind, sum->view())) sum.reset();
+  return sum;
+}
+
 // ,[values],[columns]: false if a text is not valid UTF-8. Nothing at all for an
 // update that touches no column of the hub's.
 bool Sealer::append_values(const Writer& writer, const Row&, const Row& present, const Pending& pending, Net net) {
@@ -219,7 +227,16 @@ bool Sealer::append_values(const Writer& writer, const Row&, const Row& present,
       values += ',';
       columns += ',';
     }
-    valid = append_json(values, writer.kind(place), value.view()) && valid;
+    const bool is_sum = net == Net::kUpdate && writer.table().policies[place].rule == Rule::kSum;
+    const auto sum = is_sum ? difference_of(writer.kind(place), pending.columns[place], value) : std::nullopt;
+    if (sum) {
+      values += R"({"add":)";
+      append_json(values, writer.kind(place), sum->view());
+      values += '}';
+      exact_ = false;
+    } else {
+      valid = append_json(values, writer.kind(place), value.view()) && valid;
+    }
     exact_ = exact_ && is_as_pulled(writer.kind(place), writer.local().columns[place], value.view());
     columns += std::to_string(i);
   }

@@ -20,11 +20,21 @@ namespace dom = simdjson::dom;
 // How often a push may be behind before we leave it for later.
 constexpr int kMaxRounds = 20;
 
-std::vector<std::string> staged_pages(sqlite3* db) {
-  std::vector<std::string> pages;
-  Statement list(db, "select body from main.tidemark_page order by id");
-  while (list.step()) pages.push_back(decompress(list.view(0).bytes));
+struct StagedPage {
+  std::string body;
+  std::int64_t have = 0;
+};
+
+std::vector<StagedPage> staged_pages(sqlite3* db) {
+  std::vector<StagedPage> pages;
+  Statement list(db, "select body, have from main.tidemark_page order by id");
+  while (list.step()) pages.push_back({decompress(list.view(0).bytes), list.integer(1)});
   return pages;
+}
+
+void forget_staged_pages(sqlite3* db) {
+  execute(db, "delete from main.tidemark_page");
+  clear_meta(db, "staged_cursor");
 }
 
 // The cursor to ask with: behind the pages of an open commit, if there are any.
@@ -94,6 +104,13 @@ std::vector<HubTable> Session::learn_tables() {
 
 void Session::load() {
   if (!meta(db_, "schema")) learn_tables();
+  const std::vector<TrackedTable> all = tracked_tables(db_);
+  const bool some = std::any_of(all.begin(), all.end(), [](const TrackedTable& table) {
+    return table.state == TableState::kNew || table.state == TableState::kLoading;
+  });
+  // What was accepted is in the rows that come: it is read back first, so that no
+  // difference is counted twice.
+  if (some && has_pushes(db_) && !unanswered_push(db_)) pull_pages();
   for (TrackedTable& table : tracked_tables(db_)) {
     if (table.state != TableState::kNew && table.state != TableState::kLoading) continue;
     if (!table.hub) {
@@ -110,7 +127,7 @@ SyncReport Session::finish() {
   report_.bytes_in = hub_.take_bytes_in();
   report_.bytes_out = hub_.take_bytes_out();
   report_.cursor = meta(db_, "cursor").value_or("0");
-  Statement conflicts(db_, "select count(*) from main.tidemark_conflict where id > ?1 and kind <> 'reject'");
+  Statement conflicts(db_, "select count(*) from main.tidemark_conflict where id > ?1 and kind <> 'reject' and state <> 'merged'");
   conflicts.bind(1, last_conflict_);
   conflicts.step();
   report_.conflicts = conflicts.integer(0);
@@ -191,14 +208,15 @@ Session::Outcome Session::send(const SealedPush& push, bool first) {
 void Session::pull_pages() {
   bool more = true;
   while (more) {
-    PageReader pages([this, have = exact_push(db_)](const std::string& after) { return hub_.log(after, have); });
-    more = pull_run(pages);
+    const std::int64_t have = exact_push(db_);
+    PageReader pages([this, have](const std::string& after) { return hub_.log(after, have); });
+    more = pull_run(pages, have);
   }
 }
 
 // Applies pages one after the other, the next on its way while one is applied.
 // False when there are no more, true if something came between: ask anew.
-bool Session::pull_run(PageReader& pages) {
+bool Session::pull_run(PageReader& pages, std::int64_t have) {
   bool more = true;
   while (more) {
     const std::string after = asking_cursor(db_);
@@ -211,7 +229,7 @@ bool Session::pull_run(PageReader& pages) {
       load();
       return true;
     }
-    if (apply_page(after, body, pages, more)) continue;
+    if (apply_page(after, body, have, pages, more)) continue;
     // Not applied: another connection moved on, or something must be done first.
     pages.forget();
     if (const auto sealed = unanswered_push(db_)) send(*sealed, false);
@@ -222,7 +240,7 @@ bool Session::pull_run(PageReader& pages) {
 }
 
 // Applies one page in one transaction. False if the page is not the next one any more.
-bool Session::apply_page(const std::string& asked_after, const std::string& body, PageReader& pages, bool& more) {
+bool Session::apply_page(const std::string& asked_after, const std::string& body, std::int64_t have, PageReader& pages, bool& more) {
   simdjson::dom::parser parser;
   const simdjson::dom::element page = parse_body(parser, body);
   const std::string epoch(text_member(page, "epoch"));
@@ -246,28 +264,37 @@ bool Session::apply_page(const std::string& asked_after, const std::string& body
   if (asking_cursor(db_) != asked_after || unanswered_push(db_)) return false;
   hub_.keep_clock_offset(db_, integer_member(page, "now"));
   if (open) {
-    Statement keep(db_, "insert into main.tidemark_page (body) values (?1)");
+    Statement keep(db_, "insert into main.tidemark_page (body, have) values (?1, ?2)");
     keep.bind_blob(1, compress(body));
+    keep.bind(2, have);
     keep.run();
     set_meta(db_, "staged_cursor", cursor);
     transaction.commit();
     return true;
   }
   const std::vector<TrackedTable> tables = tracked_tables(db_);
+  bool is_whole = true;
   {
     ApplyScope scope(db_);
+    Savepoint savepoint(db_);
     Applier applier(db_, tables, meta(db_, "device").value_or(""));
-    for (const std::string& staged : staged_pages(db_)) {
+    for (const StagedPage& staged : staged_pages(db_)) {
       simdjson::dom::parser staged_parser;
-      applier.log_page(parse_body(staged_parser, staged));
+      applier.log_page(parse_body(staged_parser, staged.body), staged.have);
     }
-    applier.log_page(page);
+    applier.log_page(page, have);
     applier.finish();
-    report_.pulled += applier.changes();
+    is_whole = !applier.needs_own_changes();
+    if (is_whole) {
+      report_.pulled += applier.changes();
+      savepoint.release();
+    }
   }
-  if (meta(db_, "staged_cursor")) {
-    execute(db_, "delete from main.tidemark_page");
-    clear_meta(db_, "staged_cursor");
+  if (meta(db_, "staged_cursor")) forget_staged_pages(db_);
+  if (!is_whole) {
+    execute(db_, "update main.tidemark_push set exact = 0");
+    transaction.commit();
+    return false;  // nothing of it was applied: asked again without `have`
   }
   set_meta(db_, "cursor", cursor);
   transaction.commit();
@@ -289,20 +316,23 @@ void Session::enrol_again() {
 // The hub's log is not the one we have read: all tables are loaded again.
 void Session::load_everything_again() {
   dom::parser parser;
+  dom::parser status_parser;
   const dom::element answer = answer_in(parser, hub_.tables());
+  const dom::element status = answer_in(status_parser, hub_.status());
+  std::int64_t last_push = 0;
+  if (const auto last = optional_member(status, "push")) last_push = *last;
   Transaction transaction(db_);
   set_meta(db_, "epoch", text_member(answer, "epoch"));
   set_meta(db_, "cursor", std::to_string(integer_member(answer, "head")));
-  clear_meta(db_, "staged_cursor");
-  execute(db_, "delete from main.tidemark_page");
-  // What was accepted may be lost there: it counts as pending again.
+  forget_staged_pages(db_);
+  // What that hub has accepted is in the rows that come; the rest is lost there and counts as pending again.
+  for (const std::int64_t number : accepted_pushes(db_)) {
+    if (number <= last_push) drop_confirmed(db_, number);
+  }
   execute(db_, "delete from main.tidemark_push; delete from main.tidemark_sealed");
+  set_meta(db_, "last_push", std::to_string(last_push));
   for (TrackedTable& table : tracked_tables(db_)) load_again(db_, table, true);
   transaction.commit();
-  std::int64_t push = 0;
-  const dom::element status = answer_in(parser, hub_.status());
-  if (const auto last = optional_member(status, "push")) push = *last;
-  set_meta(db_, "last_push", std::to_string(push));
 }
 
 }  // namespace tidemark::device

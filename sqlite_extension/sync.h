@@ -49,8 +49,8 @@ class Session {
   Outcome send(const struct SealedPush& push, bool first);
   bool nothing_was_applied(ErrorCode code, bool first) const;
   void pull_pages();
-  bool pull_run(class PageReader& pages);
-  bool apply_page(const std::string& asked_after, const std::string& body, class PageReader& pages, bool& more);
+  bool pull_run(class PageReader& pages, std::int64_t have);
+  bool apply_page(const std::string& asked_after, const std::string& body, std::int64_t have, class PageReader& pages, bool& more);
   void enrol_again();
   void load_everything_again();
 

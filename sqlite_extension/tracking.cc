@@ -9,6 +9,7 @@
 #include "common/triggers.h"
 #include "sqlite_extension/conflicts.h"
 #include "sqlite_extension/load.h"
+#include "sqlite_extension/policies.h"
 #include "sqlite_extension/views.h"
 
 namespace tidemark::device {
@@ -229,6 +230,7 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
     note.bind(1, table.local.number);
     note.bind(2, std::string_view(hub->description));
     note.run();
+    note_policies(db, table);
   }
   if (!problem.empty()) {
     table.state = TableState::kRefused;

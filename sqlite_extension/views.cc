@@ -16,7 +16,7 @@ create view tidemark_conflicts as
 
 constexpr char kTablesView[] = R"sql(
 create view tidemark_tables as
-  select t.name as table_name, t.state, t.problem,
+  select t.name as table_name, t.state, t.problem, t.policies, t.deletes,
          (select count(*) from tidemark_pending p where p.table_name = t.name) as pending,
          (select count(*) from tidemark_conflict c where c.table_name = t.name and c.state = 'open') as conflicts
   from tidemark_table t)sql";

@@ -5,6 +5,7 @@
 #include "common/json_text.h"
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/pushes.h"
 
 namespace tidemark::device {
 namespace {
@@ -81,18 +82,19 @@ void Writer::put(const std::vector<ValueView>& key, const Cells& cells, const Or
   });
 }
 
-void Writer::update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) {
-  if (cells.places.empty()) return;
-  if (!displaced_.empty() && take_back(key, cells, origin)) return;
+bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, std::string* refusal) {
+  if (cells.places.empty()) return true;
+  if (!displaced_.empty() && take_back(key, cells, origin)) return true;
   touch(key);
-  store(key, cells, origin, Holders::kAll, [&] {
+  const auto write = [&] {
     Statement& update = update_of(cells.places);
     bind_key(update, 1, key);
     for (std::size_t i = 0; i < cells.values.size(); ++i) {
       update.bind_static(static_cast<int>(key.size() + i) + 1, cells.values[i]);
     }
     update.run();
-  });
+  };
+  return store(key, cells, origin, Holders::kAll, write, refusal);
 }
 
 void Writer::remove(const std::vector<ValueView>& key) {
@@ -175,23 +177,27 @@ void Writer::bind_key(Statement& statement, int first, const std::vector<ValueVi
   for (std::size_t i = 0; i < key.size(); ++i) statement.bind_static(first + static_cast<int>(i), key[i]);
 }
 
-// Writes; if a unique value is taken, makes room and writes once more. A row
-// that the device's constraints refuse all the same is set aside.
+// Writes; if a unique value is taken, makes room and writes once more. False if
+// the device's constraints refuse the row all the same.
 template <class Write>
-void Writer::store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write) {
-  try {
-    write();
-    return;
-  } catch (const SqliteError& error) {
-    if (!error.is_constraint()) throw;
-    if (!error.is_unique()) return refuse(key, cells, origin, "constraint", error.what());
-  }
-  make_room(key, cells, origin, holders);
-  try {
-    write();
-  } catch (const SqliteError& error) {
-    if (!error.is_constraint()) throw;
-    refuse(key, cells, origin, error.is_unique() ? "unique" : "constraint", error.what());
+bool Writer::store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write,
+                   std::string* refusal) {
+  for (bool room_made = false;; room_made = true) {
+    try {
+      write();
+      return true;
+    } catch (const SqliteError& error) {
+      if (!error.is_constraint()) throw;
+      if (!error.is_unique() && refusal) {
+        *refusal = error.what();
+        return false;
+      }
+      if (!error.is_unique() || room_made) {
+        refuse(key, cells, origin, error.is_unique() ? "unique" : "constraint", error.what());
+        return false;
+      }
+    }
+    make_room(key, cells, origin, holders);
   }
 }
 
@@ -272,6 +278,7 @@ void Writer::displace(const Row& key, const Row& columns, const Origin& origin) 
   conflict.message = "a row of the hub has the same unique value; this row was set aside";
   conflict.hint = "tidemark_resolve(id, 'mine') writes it again, with another value where they clash.";
   record(db_, conflict);
+  want_whole(db_, local().number, seqs->front());
   void_entries(db_, local(), *seqs);
   pending_.erase(lookup);
   if (!mine.base_exists) return;

@@ -14,6 +14,7 @@
 #include "common/wire.h"
 #include "sqlite_extension/catalog.h"
 #include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/expression.h"
 #include "sqlite_extension/log.h"
 #include "sqlite_extension/trigger_run.h"
 
@@ -64,8 +65,14 @@ class Writer {
   // `only_if_different` a row that has the values already is not touched.
   void put(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, bool only_if_different = false);
   // Sets cells of a row; nothing if there is none.
-  void update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin);
+  void update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) { try_update(key, cells, origin, nullptr); }
+  // False, and nothing done, if a CHECK, NOT NULL or datatype of this device refuses
+  // them; `refusal` says which. Without it the refusal is recorded as a conflict.
+  bool try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, std::string* refusal);
   void remove(const std::vector<ValueView>& key);
+
+  // Evaluates the expressions of policies.
+  Expressions& expressions() { return expressions_ ? *expressions_ : expressions_.emplace(); }
 
   // Puts back the rows that had to make room for others in this transaction.
   // Pending rows make room for them in turn; what still finds none is set aside.
@@ -90,7 +97,8 @@ class Writer {
   Statement& update_of(const std::vector<std::size_t>& places);
   void bind_key(Statement& statement, int first, const std::vector<ValueView>& key);
   template <class Write>
-  void store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write);
+  bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write,
+             std::string* refusal = nullptr);
   void make_room(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders which);
   void displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
                         const std::vector<ValueView>& key, const Origin& origin, Holders which);
@@ -115,6 +123,7 @@ class Writer {
   std::map<std::pair<std::vector<std::size_t>, bool>, Statement> upserts_;
   std::map<std::vector<std::size_t>, Statement> updates_;
   std::unordered_map<std::string, Displaced> displaced_;
+  std::optional<Expressions> expressions_;
 };
 
 std::string lookup_of(const std::vector<ValueView>& key);

@@ -30,7 +30,8 @@ create table tidemark._table (
   id    int primary key,
   relid regclass unique,                      -- null: untracked, kept for the log
   name  text not null,                        -- on the wire
-  keys  text not null check (keys in ('none', 'given', 'hub'))
+  keys  text not null check (keys in ('none', 'given', 'hub')),
+  deletes text not null default 'delete_wins' check (deletes in ('delete_wins', 'update_wins'))
 );
 -- SQLite does not tell names apart by case.
 create unique index on tidemark._table (lower(name)) where relid is not null;
@@ -47,6 +48,15 @@ create table tidemark._version (
   id          int primary key,
   table_id    int not null,
   description text not null
+);
+
+-- How changes of a column are reconciled (common/policy.h). The column '' stands for
+-- all that have no policy of their own.
+create table tidemark._policy (
+  table_id    int  not null,
+  column_name text not null,
+  policy      text not null,
+  primary key (table_id, column_name)
 );
 
 create table tidemark._change (
@@ -112,7 +122,7 @@ do $$
 declare
   name text;
 begin
-  foreach name in array array['_tx', '_ticket', '_table_id', '_version_id', '_hub', '_table', '_captured', '_version', '_change',
+  foreach name in array array['_tx', '_ticket', '_table_id', '_version_id', '_hub', '_table', '_captured', '_version', '_policy', '_change',
                               '_inbox', '_commit', '_user', '_grant', '_device'] loop
     perform pg_extension_config_dump(('tidemark.' || name)::regclass, '');
   end loop;
@@ -152,6 +162,12 @@ create function tidemark._note_definition(target regclass) returns void
 language c volatile strict
 set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'tidemark_note_definition';
+
+-- Raises if a column of that kind on the wire cannot have the policy.
+create function tidemark._check_policy(policy text, column_name text, kind text) returns void
+language c stable strict
+set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'tidemark_check_policy';
 
 -- Logs all rows of a table that is, or was, a partition of a tracked one, or is
 -- it: as they are (i), or as deleted (d).
@@ -444,6 +460,72 @@ begin
 end;
 $$;
 comment on function tidemark.untrack(regclass) is 'stop logging the changes of a table; what was logged stays in the log';
+
+create function tidemark.policy(target regclass, column_name text, policy text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  is_row_policy boolean := policy in ('delete_wins', 'update_wins');
+  wanted        text := coalesce(column_name, '');
+  tracked       tidemark._table;
+  found_column  record;
+begin
+  if not tidemark._caller_owns(target) then
+    raise exception 'must be owner of table %', target
+      using errcode = 'insufficient_privilege', hint = 'Ask its owner, or a superuser, to declare policies.';
+  end if;
+  select * into tracked from tidemark._table t where t.relid = target;
+  if tracked is null or tracked.id is null then
+    raise exception 'table % is not tracked', target
+      using errcode = 'undefined_object', hint = format('Run tidemark.track(%L) first.', target);
+  end if;
+  if is_row_policy and wanted <> '' then
+    raise exception 'policy "%" is for whole tables', policy
+      using errcode = 'invalid_parameter_value', hint = format('select tidemark.policy(%L, %L)', target, policy);
+  end if;
+
+  for found_column in
+    select a.attname, a.attgenerated <> '' as is_generated, a.attnum = any (i.indkey) as in_key, tidemark._kind(a.atttypid) as kind
+    from pg_attribute a
+    join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and (wanted = '' or a.attname = wanted)
+  loop
+    if wanted <> '' and (found_column.in_key or found_column.is_generated) then
+      raise exception 'column "%" of table % is %', wanted, target,
+          case when found_column.in_key then 'part of the key' else 'generated' end
+        using errcode = 'invalid_parameter_value', hint = 'Only columns that devices change can have a policy.';
+    end if;
+    if not coalesce(is_row_policy, false) and not found_column.in_key and not found_column.is_generated then
+      perform tidemark._check_policy(policy, found_column.attname, found_column.kind);
+    end if;
+  end loop;
+  if not found then
+    raise exception 'column "%" of table % does not exist', wanted, target
+      using errcode = 'undefined_column', hint = 'Names are as PostgreSQL has them, without quotes.';
+  end if;
+
+  if is_row_policy or policy is null and wanted = '' then
+    update tidemark._table t set deletes = coalesce(policy.policy, 'delete_wins') where t.id = tracked.id;
+  end if;
+  if policy is null then
+    delete from tidemark._policy p where p.table_id = tracked.id and p.column_name = wanted;
+  elsif not is_row_policy then
+    insert into tidemark._policy values (tracked.id, wanted, policy)
+    on conflict on constraint _policy_pkey do update set policy = excluded.policy;
+  end if;
+  perform tidemark._note_definition(target);  -- devices learn of it with their next pull
+end;
+$$;
+comment on function tidemark.policy(regclass, text, text) is
+  'declare how changes of a column are reconciled: latest, hub, device, ask, sum, max, min, json, text, or an SQL expression over :base, :mine and :theirs; null for the default';
+
+create function tidemark.policy(target regclass, policy text) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$ select tidemark.policy(target, null, policy) $$;
+comment on function tidemark.policy(regclass, text) is
+  'declare a policy for all columns of a table that have none of their own, or whether delete_wins or update_wins; null for the defaults';
 
 -- The tables that hold a tracked table's rows: itself or its partitions.
 create function tidemark._leaves(target regclass) returns setof regclass
@@ -851,8 +933,13 @@ comment on function tidemark.push(text, text) is
 -- What a person looks at.
 
 create view tidemark.tables as
-select name as table_name, relid, keys from tidemark._table where relid is not null;
-comment on view tidemark.tables is 'the tracked tables and their names on devices';
+select t.name as table_name, t.relid, t.keys, t.deletes,
+       (select p.policy from tidemark._policy p where p.table_id = t.id and p.column_name = '') as policy,
+       (select jsonb_object_agg(p.column_name, p.policy)
+        from tidemark._policy p where p.table_id = t.id and p.column_name <> '') as column_policies
+from tidemark._table t
+where t.relid is not null;
+comment on view tidemark.tables is 'the tracked tables, their names on devices, and how their changes are reconciled';
 
 create view tidemark.devices as
 select d.id, d.user_name, d.name, d.enrolled_at, d.revoked_at, d.seen_at, d.cursor,

@@ -14,9 +14,19 @@ create table if not exists tidemark_table (
   state       text not null,                -- new: to be loaded; loading; ready; refused
   problem     text,                         -- why it is refused
   load_after  text,                         -- where loading goes on
+  policies    text,                         -- JSON object: column -> policy in force; for people to read
+  deletes     text not null default 'delete_wins',
   since       integer not null default 0,   -- commits up to this one are in the loaded rows
   sweep       integer not null default 0    -- 1: loaded again; rows that the hub no longer has are to be found
 );
+
+-- Policies that hold on this device instead of the hub's; the column '' is the table.
+create table if not exists tidemark_override (
+  table_name  text not null collate nocase,
+  column_name text not null collate nocase,
+  policy      text not null,
+  primary key (table_name, column_name)
+) without rowid;
 
 -- The rows that a table loaded again has seen so far.
 create table if not exists tidemark_seen (
@@ -52,7 +62,7 @@ create table if not exists tidemark_conflict (
   kind         text not null,               -- update, delete, unique, reject, constraint, lost
   base, mine, theirs, result,
   policy       text,
-  state        text not null default 'open',
+  state        text not null default 'open', -- open, merged, resolved, dismissed, retried
   mine_at      integer,                     -- ms, hub's clock
   theirs_at    integer,
   device       text,                        -- who wrote theirs; null: the hub itself
@@ -67,5 +77,6 @@ create table if not exists tidemark_conflict (
 -- Pages of a commit that has not come whole yet.
 create table if not exists tidemark_page (
   id   integer primary key,
-  body blob not null                        -- zstd
+  body blob not null,                       -- zstd
+  have integer not null                     -- what it was asked with
 );
