@@ -1,6 +1,16 @@
 #include "common/uuid.h"
 
 namespace tidemark {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
 
 UuidBytes uuid_v7(std::uint64_t unix_ms, const UuidBytes& entropy) {
   UuidBytes uuid = entropy;
@@ -20,6 +30,23 @@ std::string uuid_text(const UuidBytes& uuid) {
     text += kHex[uuid[i] & 15];
   }
   return text;
+}
+
+std::optional<UuidBytes> uuid_from(std::string_view text) {
+  if (text.size() != 36) return std::nullopt;
+  UuidBytes uuid{};
+  std::size_t digits = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (text[i] != '-') return std::nullopt;
+      continue;
+    }
+    const int value = hex_value(text[i]);
+    if (value < 0) return std::nullopt;
+    uuid[digits / 2] = static_cast<std::uint8_t>(uuid[digits / 2] << 4 | value);
+    ++digits;
+  }
+  return uuid;
 }
 
 }  // namespace tidemark

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace tidemark {
 
@@ -16,5 +18,8 @@ UuidBytes uuid_v7(std::uint64_t unix_ms, const UuidBytes& entropy);
 
 // The canonical text: 36 characters, lower case.
 std::string uuid_text(const UuidBytes& uuid);
+
+// What uuid_text wrote, in either case; nullopt for other forms.
+std::optional<UuidBytes> uuid_from(std::string_view text);
 
 }  // namespace tidemark
