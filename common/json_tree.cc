@@ -1,9 +1,9 @@
 #include "common/json_tree.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <new>
+#include <utility>
 
 #include "common/decimal.h"
 
@@ -90,7 +90,7 @@ std::optional<JsonNode> JsonTree::read_root() {
   std::optional<JsonNode> root;
   for (auto element : wrapper) {
     Input input;
-    if (root || element.get(input) != simdjson::SUCCESS) return std::nullopt;
+    if (root || std::move(element).get(input) != simdjson::SUCCESS) return std::nullopt;
     if (!read(input, 1, root.emplace())) return std::nullopt;
   }
   const bool at_end = document_.current_location().error() == simdjson::OUT_OF_BOUNDS;
@@ -150,7 +150,7 @@ bool JsonTree::read_array(Input& input, int depth, JsonNode& node) {
   if (input.get_array().get(array) != simdjson::SUCCESS) return false;
   for (auto element : array) {
     Input value;
-    if (element.get(value) != simdjson::SUCCESS) return false;
+    if (std::move(element).get(value) != simdjson::SUCCESS) return false;
     if (!read(value, depth + 1, node.elements.emplace_back())) return false;
   }
   return true;

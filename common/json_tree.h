@@ -18,10 +18,10 @@ struct JsonMember;
 struct JsonNode {
   enum class Type { kObject, kArray, kString, kNumber, kLiteral };
   Type type = Type::kLiteral;
-  std::string_view text;             // as it was written
-  std::string_view string;           // of a string: its characters
-  std::vector<JsonMember> members;   // of an object, each key once: the last of equal keys counts
-  std::vector<JsonNode> elements;    // of an array
+  std::string_view text;            // as it was written
+  std::string_view string;          // of a string: its characters
+  std::vector<JsonMember> members;  // of an object, each key once: the last of equal keys counts
+  std::vector<JsonNode> elements;   // of an array
 };
 
 struct JsonMember {

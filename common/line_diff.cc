@@ -13,7 +13,10 @@ constexpr int kMaxChanges = 2000;
 class Search {
  public:
   Search(std::span<const int> old_lines, std::span<const int> new_lines)
-      : old_(old_lines), new_(new_lines), old_size_(static_cast<int>(old_.size())), new_size_(static_cast<int>(new_.size())) {}
+      : old_(old_lines),
+        new_(new_lines),
+        old_size_(static_cast<int>(old_.size())),
+        new_size_(static_cast<int>(new_.size())) {}
 
   // The hunks from the last to the first; nullopt if there are too many changes.
   std::optional<std::vector<Hunk>> hunks() {
@@ -67,7 +70,9 @@ class Search {
 
   // Passes the lines that are equal.
   int slide(int x, int k) const {
-    while (x < old_size_ && x - k < new_size_ && old_[static_cast<std::size_t>(x)] == new_[static_cast<std::size_t>(x - k)]) ++x;
+    while (x < old_size_ && x - k < new_size_ &&
+           old_[static_cast<std::size_t>(x)] == new_[static_cast<std::size_t>(x - k)])
+      ++x;
     return x;
   }
 

@@ -47,7 +47,8 @@ class Side {
   // What this side has in place of the base's lines in `range`, all of whose changes have
   // been passed, and none before it has not.
   std::span<const std::string_view> lines_for(Range range, std::size_t first) const {
-    const std::size_t begin = first == 0 ? range.begin : range.begin - hunks_[first - 1].end + hunks_[first - 1].new_end;
+    const std::size_t begin =
+        first == 0 ? range.begin : range.begin - hunks_[first - 1].end + hunks_[first - 1].new_end;
     const std::size_t end = next_ == 0 ? range.end : range.end - hunks_[next_ - 1].end + hunks_[next_ - 1].new_end;
     return std::span(lines_.texts).subspan(begin, end - begin);
   }

@@ -37,6 +37,7 @@ class Scanner {
     return value;
   }
 
+  bool at_digit() const { return !rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9'; }
   std::size_t left() const { return rest_.size(); }
 
  private:
@@ -116,7 +117,7 @@ std::optional<std::int64_t> scan_offset(Scanner& text) {
   const auto hours = text.number(2, 2);
   if (!hours || *hours > 15) return std::nullopt;
   std::optional<int> minutes = 0;
-  if (text.take(":") || (text.left() > 0 && text.left() != 3)) minutes = text.number(2, 2);
+  if (text.take(":") || text.at_digit()) minutes = text.number(2, 2);
   if (!minutes || *minutes > 59) return std::nullopt;
   const std::int64_t offset = (*hours * 60 + *minutes) * kMicrosInMinute;
   return west ? -offset : offset;

@@ -3,7 +3,6 @@
 #include <simdjson.h>
 
 #include <cmath>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -36,12 +35,14 @@ bool is_text(const ValueView& value) { return value.type == Type::kText; }
 
 // What is wrong with the first value that `is_good` refuses, the base only if it counts.
 template <class Test>
-std::string first_problem(const char* rule, const char* wanted, bool with_base, const Sides& sides, Test is_good) {
+std::string first_problem(const std::string& rule, std::string_view wanted, bool with_base, const Sides& sides,
+                          Test is_good) {
   const std::pair<const char*, const ValueView*> values[] = {
       {"the base", &sides.base}, {"mine", &sides.mine}, {"theirs", &sides.theirs}};
   for (const auto& [name, value] : values) {
     if ((value == &sides.base && !with_base) || is_good(*value)) continue;
-    return std::string(rule) + ": " + name + (value->type == Type::kNull ? " is NULL" : wanted);
+    const bool is_null = value->type == Type::kNull;
+    return rule + ": " + name + " is " + (is_null ? "NULL" : "no " + std::string(wanted));
   }
   return "";
 }
@@ -87,7 +88,8 @@ Outcome sum(Kind kind, const Sides& sides) {
   auto result = balance(kind, sides.theirs, sides.mine, sides.has_base ? sides.base : zero);
   if (result && fits(kind, result->view())) return {std::move(*result), true, ""};
   const auto is_number = [&](const ValueView& value) { return balance(kind, value, zero, zero).has_value(); };
-  const std::string problem = first_problem("sum", " is no finite number", sides.has_base, sides, is_number);
+  const std::string wanted = "finite " + std::string(name_of(kind));
+  const std::string problem = first_problem("sum", wanted, sides.has_base, sides, is_number);
   return take_later(sides, problem.empty() ? "sum: the result is out of range" : problem);
 }
 
@@ -125,18 +127,18 @@ std::string problem_of(const std::vector<std::string>& clashes) {
 
 Outcome merge_documents(const Sides& sides) {
   const bool with_base = sides.has_base && sides.base.type != Type::kNull;
-  std::string problem = first_problem("json", " is no text", with_base, sides, is_text);
+  std::string problem = first_problem("json", "text", with_base, sides, is_text);
   if (!problem.empty()) return take_later(sides, problem);
   const auto base = with_base ? std::optional(sides.base.bytes) : std::nullopt;
   const auto merge = merge_json(base, sides.mine.bytes, sides.theirs.bytes, later(sides));
   if (merge) return {text_value(merge->text), merge->clashes.empty(), problem_of(merge->clashes)};
-  return take_later(sides, first_problem("json", " is no JSON", with_base, sides,
+  return take_later(sides, first_problem("json", "JSON", with_base, sides,
                                          [](const ValueView& value) { return is_json(value.bytes); }));
 }
 
 Outcome merge_lines(const Sides& sides) {
   if (!sides.has_base) return take_later(sides, "text: there is no common base");
-  const std::string problem = first_problem("text", " is no text", true, sides, is_text);
+  const std::string problem = first_problem("text", "text", true, sides, is_text);
   if (!problem.empty()) return take_later(sides, problem);
   const TextMerge merge = merge_text(sides.base.bytes, sides.mine.bytes, sides.theirs.bytes, later(sides));
   const std::string clashes = merge.clashes == 1 ? "1 clash" : std::to_string(merge.clashes) + " clashes";
@@ -198,8 +200,9 @@ bool fits(Kind kind, const ValueView& value) {
     case Kind::kDouble: return fits_real(kind, value);
     case Kind::kNumeric: return extreme_of(value) != Extreme::kNone || decimal_text(value);
     case Kind::kBoolean: return value.type == Type::kInteger && (value.integer == 0 || value.integer == 1);
-    case Kind::kUuid: return is_text(value) ? uuid_from(value.bytes).has_value()
-                                            : value.type == Type::kBlob && value.bytes.size() == sizeof(UuidBytes);
+    case Kind::kUuid:
+      return is_text(value) ? uuid_from(value.bytes).has_value()
+                            : value.type == Type::kBlob && value.bytes.size() == sizeof(UuidBytes);
     case Kind::kBytea: return value.type == Type::kBlob;
     case Kind::kDate:
     case Kind::kTime:
