@@ -9,6 +9,7 @@
 #include "pg_extension/push_body.h"
 #include "pg_extension/push_echo.h"
 #include "pg_extension/push_overlap.h"
+#include "pg_extension/push_rejects.h"
 #include "pg_extension/transaction.h"
 
 namespace tidemark::pg {
@@ -99,6 +100,7 @@ std::string push(Spi& spi, const std::string& token, std::string_view text) {
   check_overlap(spi, body, cursor, transaction_number());
   if (log_echoes(body, journal) && journal.is_as_sent()) mark_as_exact();
 
+  note_rejects(spi, body, sender.device);
   const std::string verdict = verdict_of(body);
   const Datum stored_hash = text_datum(hash);  // bytea and text are laid out alike
   spi.run(

@@ -49,6 +49,10 @@ void PushBody::refuse(std::uint32_t change, Report report) {
   refusals_.emplace_back(change, std::move(report));
 }
 
+std::string PushBody::sent_key(std::uint32_t change) const {
+  return simdjson::minify(changes_[change].sent.at(2));
+}
+
 std::optional<std::uint32_t> PushBody::change_of(Oid table, std::string_view key) const {
   return index_.find(KeyIndex::hash(table, key), [&](std::uint32_t place) {
     return changes_[place].key == key && tables_[changes_[place].table].layout->relation == table;
@@ -76,7 +80,7 @@ void PushBody::read_changes(Spi& spi) {
       for (; element != list.end(); ++element) {
         reader.change(*element, wire);
         const auto place = static_cast<std::uint32_t>(changes_.size());
-        changes_.emplace_back();
+        changes_.emplace_back().sent = *element;
         converting_ = nullptr;
         read_change(wire, place);
         reader.forget_blobs();
@@ -164,7 +168,7 @@ void PushBody::rank_tables(Spi& spi) {
 
 void PushBody::read_change(const WireChange& wire, std::uint32_t place) {
   PushedTable& table = tables_[wire.table];
-  PushedChange change;
+  PushedChange change = changes_[place];
   change.table = wire.table;
   change.op = wire.op;
   change.at_ms = std::min(wire.at_ms.value_or(now_ms_), now_ms_);

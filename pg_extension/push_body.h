@@ -52,6 +52,7 @@ struct PushedChange {
   bool doubtful = false;  // the row must be looked at after applying
   bool refused = false;
   std::int64_t at_ms = 0;
+  simdjson::dom::element sent;
   std::string_view key;     // canonical JSON
   Datum* values = nullptr;  // the key's, then those of the column set
   bool* nulls = nullptr;
@@ -72,7 +73,12 @@ class PushBody {
   const std::string& cursor() const { return cursor_; }
   std::vector<PushedTable>& tables() { return tables_; }
   std::vector<PushedChange>& changes() { return changes_; }
+  const std::vector<PushedChange>& changes() const { return changes_; }
   const std::vector<std::pair<std::uint32_t, Report>>& refusals() const { return refusals_; }
+
+  // The name of a change's table and its key, as they were sent.
+  const std::string& table_name(std::uint32_t change) const { return wire_tables_[changes_[change].table].name; }
+  std::string sent_key(std::uint32_t change) const;
 
   // The place of the change of that row; nullopt if the push has none.
   std::optional<std::uint32_t> change_of(Oid table, std::string_view key) const;

@@ -24,6 +24,11 @@ class Refuser {
 
   void refuse(std::size_t place, const Refusal& refusal);
 
+  // When all are refused: those that a missing row stopped may wait for another of them.
+  void find_causes() {
+    for (const auto& [table, key] : orphans_) wait_for_parent(db_, tables_, *table, key);
+  }
+
  private:
   std::int64_t upto(const LocalTable& table) const;
 
@@ -34,6 +39,7 @@ class Refuser {
   simdjson::dom::parser parser_;
   std::vector<WireTable> wire_tables_;
   simdjson::dom::array changes_;
+  std::vector<std::pair<const TrackedTable*, Row>> orphans_;
 };
 
 void Refuser::refuse(std::size_t place, const Refusal& refusal) {
@@ -59,6 +65,8 @@ void Refuser::refuse(std::size_t place, const Refusal& refusal) {
   if (!seqs) return;  // its table was untracked and tracked again meanwhile
   const auto first_later = std::upper_bound(seqs->begin(), seqs->end(), upto(table->local));
   hold(db_, writer, key, std::span(seqs->begin(), first_later), std::span(first_later, seqs->end()), refusal);
+  constexpr std::string_view kForeignKeyViolation = "23503";
+  if (refusal.sqlstate == kForeignKeyViolation) orphans_.emplace_back(&*table, key);
 }
 
 std::int64_t Refuser::upto(const LocalTable& table) const {
@@ -107,6 +115,7 @@ std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const 
         refuser.refuse(entry["change"].get_uint64(), {text("sqlstate"), text("message"), text("hint"), text("column")});
         ++count;
       }
+      refuser.find_causes();
     }
   } catch (const simdjson::simdjson_error& error) {
     throw Error(ErrorCode::kProtocol, std::string("the hub's verdict is malformed: ") + error.what(), "Is the bridge of the same version?");

@@ -1,5 +1,8 @@
 #include "sqlite_extension/reject.h"
 
+#include <algorithm>
+
+#include "common/quote.h"
 #include "sqlite_extension/codec.h"
 
 namespace tidemark::device {
@@ -39,17 +42,87 @@ std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table) {
 }
 
 bool has_refusals(sqlite3* db, const LocalTable& table) {
-  Statement any(db, "select 1 from main.tidemark_conflict where kind = 'reject' and state = 'open' and table_name = ?1 limit 1");
+  Statement any(db, "select 1 from main.tidemark_conflict where kind = 'reject' and state in ('open', 'waiting') and table_name = ?1 limit 1");
   any.bind(1, std::string_view(table.name));
   return any.step();
 }
 
 void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key) {
   Statement forget(db, "update main.tidemark_conflict set state = 'retried', held = null"
-                       " where kind = 'reject' and state = 'open' and table_name = ?1 and key = ?2");
+                       " where kind = 'reject' and state in ('open', 'waiting') and table_name = ?1 and key = ?2");
   forget.bind(1, std::string_view(table.name));
   forget.bind(2, std::string_view(key_json(key)));
   forget.run();
+}
+
+namespace {
+
+// The reject that holds a row back; nullopt if none does.
+std::optional<std::int64_t> reject_of(sqlite3* db, const std::string& table, const std::string& key) {
+  Statement find(db, "select id from main.tidemark_conflict where kind = 'reject' and held is not null and table_name = ?1 and key = ?2");
+  find.bind(1, std::string_view(table));
+  find.bind(2, std::string_view(key));
+  if (!find.step()) return std::nullopt;
+  return find.integer(0);
+}
+
+// The key of the row that a foreign key of this row refers to, as conflicts show
+// it; empty if it refers to none, or to one that is not there.
+std::string referred_key(sqlite3* db, const TrackedTable& child, const Row& key, const Row& columns, const HubReference& reference,
+                         const LocalTable& parent) {
+  std::string sql;
+  for (const LocalColumn& column : parent.key) sql += (sql.empty() ? "select " : ", ") + quote_identifier(column.name);
+  sql += " from main." + quote_identifier(parent.name);
+  for (std::size_t i = 0; i < reference.to.size(); ++i) {
+    sql += (i == 0 ? " where " : " and ") + quote_identifier(reference.to[i]) + " = ?" + std::to_string(i + 1);
+  }
+  Statement find(db, sql);
+  for (std::size_t i = 0; i < reference.columns.size(); ++i) {
+    const auto place = child.local.place_of(reference.columns[i]);
+    for (std::size_t j = 0; !place && j < key.size(); ++j) {
+      if (same_name(child.local.key[j].name, reference.columns[i])) find.bind(static_cast<int>(i) + 1, key[j]);
+    }
+    if (place) find.bind(static_cast<int>(i) + 1, columns[*place]);
+  }
+  if (!find.step()) return "";
+  Row found;
+  for (std::size_t i = 0; i < parent.key.size(); ++i) found.push_back(find.value(static_cast<int>(i)));
+  return key_json(found);
+}
+
+}  // namespace
+
+void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key) {
+  const auto rejected = reject_of(db, table.local.name, key_json(key));
+  Writer writer(db, table);
+  const auto present = writer.read(views_of(key));
+  if (!rejected || !present) return;
+  for (const HubReference& reference : table.hub->references) {
+    const auto parent = std::find_if(tables.begin(), tables.end(), [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
+    if (parent == tables.end() || parent->local.key.empty()) continue;
+    const std::string parent_key = referred_key(db, table, key, *present, reference, parent->local);
+    const auto cause = parent_key.empty() ? std::nullopt : reject_of(db, parent->local.name, parent_key);
+    if (!cause || cause == rejected) continue;
+    Statement note(db, "update main.tidemark_conflict set state = 'waiting', waits_for = ?2, hint = ?3 where id = ?1");
+    note.bind(1, *rejected);
+    note.bind(2, *cause);
+    note.bind(3, std::string_view("It waits for row " + parent_key + " of \"" + parent->local.name + "\" (conflict " +
+                                  std::to_string(*cause) + "), and goes when that goes."));
+    note.run();
+    return;
+  }
+}
+
+bool release_waiting(sqlite3* db) {
+  Statement release(db, "update main.tidemark_conflict set state = 'retried', held = null where state = 'waiting'"
+                        " and not exists (select 1 from main.tidemark_conflict cause where cause.id = tidemark_conflict.waits_for"
+                        " and cause.held is not null)");
+  bool any = false;
+  do {
+    release.run();
+    any = any || sqlite3_changes(db) > 0;
+  } while (sqlite3_changes(db) > 0);
+  return any;
 }
 
 void drop_log(sqlite3* db, std::int64_t table_number, std::int64_t upto) {

@@ -33,6 +33,12 @@ bool has_refusals(sqlite3* db, const LocalTable& table);
 // The key is sent again: its earlier refusals are history.
 void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key);
 
+// If the row that was refused refers to one that is held back: it waits for that one.
+void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key);
+
+// Lets the rows go whose cause to wait is gone. Whether there were any.
+bool release_waiting(sqlite3* db);
+
 // Removes log rows up to `upto` but for those that are held back.
 void drop_log(sqlite3* db, std::int64_t table_number, std::int64_t upto);
 

@@ -82,7 +82,7 @@ OpenConflict find_open(sqlite3* db, std::int64_t id) {
     }
   }
   if (!found) throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id), "select id, table_name, key, kind from tidemark_conflicts.");
-  if (state != "open" && state != "merged") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "");
+  if (state != "open" && state != "merged" && state != "waiting") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "");
   return std::move(*found);
 }
 

@@ -70,6 +70,7 @@ bool Sealer::add(const TrackedTable& table) {
     sent_places_.push_back(i);
   }
   const std::int64_t before = changes_;
+  release_waiting(db_);  // of rows whose parents were added a moment ago
   held_ = held_entries(db_, table.local);
   has_refusals_ = has_refusals(db_, table.local);
   Writer writer(db_, table);

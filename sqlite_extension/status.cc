@@ -47,8 +47,9 @@ std::string status_json(sqlite3* db) {
   for (const char* key : {"clock_offset_ms", "last_sync_at"}) {
     meta(db, key) ? status.add(key, meta_integer(db, key, 0)) : status.add_json(key, "null");
   }
-  status.add("pending", count(db, "select count(*) from main.tidemark_pending where state <> 'rejected'"));
+  status.add("pending", count(db, "select count(*) from main.tidemark_pending where state not in ('rejected', 'waiting')"));
   status.add("rejected", count(db, "select count(*) from main.tidemark_pending where state = 'rejected'"));
+  status.add("waiting", count(db, "select count(*) from main.tidemark_pending where state = 'waiting'"));
   status.add("conflicts", count(db, "select count(*) from main.tidemark_conflict where state = 'open'"));
   return status.add_json("pushes", pushes(db)).add_json("tables", tables(db)).text();
 }

@@ -10,6 +10,7 @@
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/page_reader.h"
 #include "sqlite_extension/pushes.h"
+#include "sqlite_extension/reject.h"
 #include "sqlite_extension/tracking.h"
 
 namespace tidemark::device {
@@ -80,7 +81,7 @@ void Session::sync() {
     const Outcome outcome = push_once();
     if (outcome == Outcome::kNothing) return;
     pull();
-    if (outcome == Outcome::kAccepted) return;
+    if (outcome == Outcome::kAccepted && !release_waiting(db_)) return;
   }
   throw Error(ErrorCode::kUnavailable, "the hub changes faster than this device can follow", "Nothing is lost. Sync again later.");
 }

@@ -76,7 +76,9 @@ std::string pending_of(const LocalTable& table) {
   }
   return "select " + name + " as table_name, " + key_array(table) + " as key,\n" +
          "  case when gone then 'delete' when begun = 1 then 'insert' else 'update' end as operation,\n" +
-         "  case when exists (select 1 from tidemark_conflict where table_name = " + name + " and held = last) then 'rejected'\n" +
+         "  case when exists (select 1 from tidemark_conflict where table_name = " + name + " and held = last)\n" +
+         "      then (select case state when 'waiting' then state else 'rejected' end from tidemark_conflict\n" +
+         "        where table_name = " + name + " and held = last)\n" +
          "    when last <= (select max(s.upto) from tidemark_sealed s join tidemark_push p using (number)\n" +
          "      where s.table_number = " + number + " and p.state = 'accepted') then 'accepted'\n" +
          "    when last <= (select max(s.upto) from tidemark_sealed s where s.table_number = " + number + ") then 'sent'\n" +

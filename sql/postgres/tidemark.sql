@@ -118,12 +118,26 @@ create table tidemark._device (
   verdict     text                            -- and what was answered, but for "now"
 );
 
+-- Changes that were refused, until their device sends the row again.
+create table tidemark._reject (
+  device      uuid   not null references tidemark._device on delete cascade,
+  table_name  text   not null,                -- as devices call it
+  key         text   not null,                -- JSON array, as it was sent
+  push        bigint not null,
+  rejected_at timestamptz not null default clock_timestamp(),
+  sqlstate    text   not null,
+  message     text   not null,
+  hint        text,
+  column_name text,
+  primary key (device, table_name, key)
+);
+
 do $$
 declare
   name text;
 begin
   foreach name in array array['_tx', '_ticket', '_table_id', '_version_id', '_hub', '_table', '_captured', '_version', '_policy', '_change',
-                              '_inbox', '_commit', '_user', '_grant', '_device'] loop
+                              '_inbox', '_commit', '_user', '_grant', '_device', '_reject'] loop
     perform pg_extension_config_dump(('tidemark.' || name)::regclass, '');
   end loop;
 end;
@@ -947,6 +961,14 @@ select d.id, d.user_name, d.name, d.enrolled_at, d.revoked_at, d.seen_at, d.curs
 from tidemark._device d
 cross join (select coalesce(max(seq), 0) as seq from tidemark._commit) tidemark_head;
 comment on view tidemark.devices is 'the enrolled devices, when they were last here and how far they have read';
+
+create view tidemark.rejects as
+select r.rejected_at, d.user_name, r.device, d.name as device_name, r.push, r.table_name, r.key::jsonb as key,
+       r.sqlstate, r.message, r.hint, r.column_name
+from tidemark._reject r
+join tidemark._device d on d.id = r.device;
+comment on view tidemark.rejects is
+  'changes of devices that the hub has refused; each is listed until its device sends the row again';
 
 create view tidemark.log as
 select c.seq, h.n, c.taken_at as committed_at, to_timestamp(h.at / 1000.0) as changed_at, d.user_name, c.device,

@@ -62,7 +62,7 @@ create table if not exists tidemark_conflict (
   kind         text not null,               -- update, delete, unique, reject, constraint, lost
   base, mine, theirs, result,
   policy       text,
-  state        text not null default 'open', -- open, merged, resolved, dismissed, retried
+  state        text not null default 'open', -- open, waiting, merged, resolved, dismissed, retried
   mine_at      integer,                     -- ms, hub's clock
   theirs_at    integer,
   device       text,                        -- who wrote theirs; null: the hub itself
@@ -71,6 +71,7 @@ create table if not exists tidemark_conflict (
   message      text,
   hint         text,
   held         integer,                     -- the log row that is not sent again
+  waits_for    integer,                     -- of a reject: the reject of the row it refers to
   noticed_at   integer not null             -- ms
 );
 

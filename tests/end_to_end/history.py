@@ -53,7 +53,7 @@ class History:
 
     def __enter__(self) -> "History":
         self.shapes = {table: shape_of(self.database, table) for table in TABLES}
-        self.bridge = Bridge(self.database.bridge_dsn(), self.folder / "bridge.log").start()
+        self.bridge = Bridge(self.database.bridge_dsn(), self.folder / "bridge.log", ("--log-level", "debug")).start()
         self.line = FaultProxy(self.bridge.port, choose=self._fault)
         self.line.delay_s = 0.02
         self.faults_on = False
@@ -172,7 +172,7 @@ class History:
             self.note(f"{till.name} {call} failed: {error}")
             assert "Hint: " in str(error), f"{call} failed without a hint: {error}"
             is_excused = self.counts["faults"] > before or "database was lost" in str(error)
-            assert is_excused, f"{call} failed and nothing was wrong with the line: {error}"
+            assert is_excused, f"{call} failed and nothing was wrong with the line: {error} {self.line.hang_ups[-3:]}"
         finally:
             self.faults_on = False
             till.identities.add(till.device.status()["device"])

@@ -48,9 +48,9 @@ class Listed:
 
     def __init__(self, device: Device) -> None:
         self.rejected = {
-            (table, key_of(key)) for table, key, _, state in device.pending() if state == "rejected"
+            (table, key_of(key)) for table, key, _, state in device.pending() if state in ("rejected", "waiting")
         }  # fmt: skip
-        self.waiting = [row for row in device.pending() if row[3] != "rejected"]
+        self.waiting = [row for row in device.pending() if row[3] not in ("rejected", "waiting")]
         self.conflicts: dict[tuple[str, Key], list[tuple]] = defaultdict(list)
         for table, key, column, kind, mine, _ in device.conflicts():
             self.conflicts[(table, key_of(key))].append((column, kind, mine))

@@ -56,6 +56,7 @@ class FaultProxy:
         self.choose = choose or (lambda request: Fault.NONE)
         self.delay_s = 0.2
         self.requests: list[tuple[Message, Fault]] = []
+        self.hang_ups: list[str] = []  # why a connection ended that no fault was to end
         self._queued: deque[tuple[Fault, str]] = deque()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -122,10 +123,13 @@ class FaultProxy:
                     answers = upstream.makefile("rb")
                 upstream.sendall(request.raw)
                 answer = _read_message(answers)
-                if answer is None or not self._pass_on(answer, fault, client):
+                if answer is None:
+                    self.hang_ups.append(f"no answer to {request.first_line}")
                     return
-        except (OSError, ValueError):
-            return  # one of the two ends hung up or was killed: hang up on the other
+                if not self._pass_on(answer, fault, client):
+                    return
+        except (OSError, ValueError) as error:
+            self.hang_ups.append(repr(error))  # one of the two ends hung up or was killed: hang up on the other
         finally:
             for connection in filter(None, (client, upstream)):
                 self._forget(connection)

@@ -1,0 +1,137 @@
+"""What the hub refuses: it stays, is listed on both sides, waits with what depends on it, and goes when it can."""
+
+import json
+import sqlite3
+
+import pytest
+
+from support import Device, Fleet
+
+SCHEMA = (
+    "create table categories (id text primary key, parent text references categories, name text unique check (name <> ''))",
+    "create table products (id text primary key, category text references categories, price numeric(10,2) check (price >= 0))",
+    "create table stock (shop text, product text references products, quantity integer, primary key (shop, product))",
+)
+
+
+@pytest.fixture
+def shop(fleet: Fleet) -> Fleet:
+    fleet.hub(*SCHEMA)
+    fleet.track("categories", "products", "stock")
+    return fleet
+
+
+@pytest.fixture
+def till(shop: Fleet) -> Device:
+    return shop.device("till", "categories", "products", "stock")
+
+
+def states(device: Device) -> list[tuple]:
+    return device.sql("select table_name, json_extract(key, '$[0]'), state from tidemark_pending order by 1, 2")
+
+
+def open_rejects(device: Device) -> dict[str, int]:
+    return dict(device.sql("select key, id from tidemark_conflicts where kind = 'reject' and state in ('open', 'waiting')"))
+
+
+def test_a_reject_is_listed_on_both_sides(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    assert till.sync()["rejected"] == 1
+    assert till.sql("select sqlstate, state, message like '%violates check constraint%' from tidemark_conflicts") == [
+        ("23514", "open", 1)
+    ]
+    rows = shop.database.sql("select user_name, table_name, key, sqlstate, push from tidemark.rejects")
+    assert rows == [("till", "products", ["p"], "23514", 1)]
+    assert till.sync() | {"bytes_in": 0} == {"pulled": 0, "pushed": 0, "conflicts": 0, "rejected": 0, "cursor": "1",
+                                             "bytes_in": 0, "bytes_out": 0}  # fmt: skip
+    assert till.rows("products") == [("p", None, "-1")]
+
+    till.sql("update products set price = 1 where id = 'p'")
+    assert till.sync()["pushed"] == 1
+    assert shop.database.sql("select * from tidemark.rejects") == []
+    shop.settle()
+    shop.assert_equal("products")
+
+
+def test_what_refers_to_a_rejected_row_waits_and_goes_with_it(shop: Fleet, till: Device) -> None:
+    till.sql("insert into categories values ('c', null, '')")
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sql("insert into stock values ('s', 'p', 5)")
+    till.sql("insert into products values ('q', null, 1)")
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (1, 3)
+    assert states(till) == [("categories", "c", "rejected"), ("products", "p", "waiting"), ("stock", "s", "waiting")]
+    rejects = open_rejects(till)
+    category, product = rejects['["c"]'], rejects['["p"]']
+    hint = till.value("select hint from tidemark_conflicts where id = ?", [product])
+    assert hint == f'It waits for row ["c"] of "categories" (conflict {category}), and goes when that goes.'
+    assert till.status()["waiting"] == 2
+    assert till.sync()["bytes_out"] == 0  # nothing is sent again
+
+    till.sql("update categories set name = 'Tea' where id = 'c'")
+    assert till.sync()["pushed"] == 3
+    assert states(till) == []
+    shop.settle()
+    shop.assert_equal("categories", "products", "stock")
+    assert shop.database.sql("select shop, product, quantity from stock") == [("s", "p", 5)]
+
+
+def test_a_row_of_the_same_table_waits(shop: Fleet, till: Device) -> None:
+    till.sql("insert into categories values ('b', null, '')")
+    till.sql("insert into categories values ('a', 'b', 'child')")
+    till.sync()
+    assert states(till) == [("categories", "a", "waiting"), ("categories", "b", "rejected")]
+    till.sql("update categories set name = 'parent' where id = 'b'")
+    assert till.sync()["pushed"] == 2
+    shop.settle()
+    shop.assert_equal("categories")
+    assert states(till) == []
+
+
+def test_a_child_written_after_its_parent_was_rejected(shop: Fleet, till: Device) -> None:
+    till.sql("insert into categories values ('c', null, '')")
+    till.sync()
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sync()
+    assert states(till) == [("categories", "c", "rejected"), ("products", "p", "waiting")]
+
+
+def test_a_parent_that_is_given_up(shop: Fleet, till: Device) -> None:
+    """The child then is refused for itself, and dangles."""
+    till.sql("insert into categories values ('c', null, '')")
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sync()
+    till.sql("select tidemark_resolve(?, 'theirs')", [open_rejects(till)['["c"]']])
+    till.sync()
+    assert till.rows("categories") == []
+    assert states(till) == [("products", "p", "rejected")]
+    till.sql("update products set category = null where id = 'p'")
+    shop.settle()
+    shop.assert_equal("products")
+    assert states(till) == []
+
+
+def test_retry_and_theirs(shop: Fleet, till: Device) -> None:
+    shop.hub("insert into products values ('p', null, 5)")
+    till.sync()
+    till.sql("update products set price = -1 where id = 'p'")
+    till.sync()
+    (reject,) = open_rejects(till).values()
+    till.sql("select tidemark_retry(?)", [reject])
+    assert till.sync()["rejected"] == 1
+    (reject,) = open_rejects(till).values()
+    with pytest.raises(sqlite3.Error, match="still in the table"):
+        till.sql("select tidemark_dismiss(?)", [reject])
+    till.sql("select tidemark_resolve(?, 'theirs')", [reject])
+    assert till.rows("products") == [("p", None, "5.00")]
+    shop.settle()
+    shop.assert_equal("products")
+
+
+def test_one_bad_row_in_ten_thousand(shop: Fleet, till: Device) -> None:
+    till.sql("with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000)"
+             " insert into products select 'p' || i, null, case i when 7777 then -1 else i end from n")  # fmt: skip
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (9999, 1)
+    assert shop.database.sql("select count(*), count(distinct push) from tidemark.log where device is not null") == [(9999, 1)]
+    assert json.loads(till.value("select key from tidemark_conflicts")) == ["p7777"]
