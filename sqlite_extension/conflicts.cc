@@ -4,6 +4,13 @@
 
 namespace tidemark::device {
 
+namespace {
+
+constexpr std::int64_t kDaysKept = 90;
+constexpr std::int64_t kMsPerDay = 86'400'000;
+
+}  // namespace
+
 void record(sqlite3* db, const Conflict& conflict) {
   Statement add(db,
                 "insert into main.tidemark_conflict (table_name, key, column_name, kind, base, mine, theirs, result,"
@@ -35,6 +42,16 @@ void record(sqlite3* db, const Conflict& conflict) {
   bind_integer(18, conflict.held);
   add.bind(19, now_ms(db));
   add.run();
+}
+
+std::int64_t days_kept(sqlite3* db) {
+  return meta(db, "keep_conflicts") ? meta_integer(db, "keep_conflicts", kDaysKept) : kDaysKept;
+}
+
+void forget_old_conflicts(sqlite3* db) {
+  Statement forget(db, "delete from main.tidemark_conflict where state not in ('open', 'waiting') and noticed_at < ?1");
+  forget.bind(1, now_ms(db) - days_kept(db) * kMsPerDay);
+  forget.run();
 }
 
 }  // namespace tidemark::device

@@ -14,7 +14,7 @@ struct Conflict {
   std::string table;
   std::string key;  // JSON array
   std::string column;
-  std::string kind;  // update, delete, unique, reject, constraint, lost
+  std::string kind;  // update, delete, unique, reject, constraint, dangling, lost
   Value base;
   Value mine;
   Value theirs;
@@ -32,5 +32,11 @@ struct Conflict {
 };
 
 void record(sqlite3* db, const Conflict& conflict);
+
+// How many days conflicts that are settled, or lost nothing, are kept.
+std::int64_t days_kept(sqlite3* db);
+
+// Removes those that are older. What is open or waiting stays for ever.
+void forget_old_conflicts(sqlite3* db);
 
 }  // namespace tidemark::device

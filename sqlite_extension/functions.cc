@@ -11,6 +11,8 @@
 #include "common/wire.h"
 #include "sqlite_extension/boundary.h"
 #include "sqlite_extension/catalog.h"
+#include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/dangling.h"
 #include "sqlite_extension/network.h"
 #include "sqlite_extension/policies.h"
 #include "sqlite_extension/pushes.h"
@@ -342,6 +344,31 @@ void settle(sqlite3_context* context, Arguments arguments) {
   sqlite3_result_int64(context, id);
 }
 
+// tidemark_check() -> JSON array: rows that refer to rows that are not there
+void check(sqlite3_context* context, Arguments) {
+  sqlite3* const db = sqlite3_context_db_handle(context);
+  return_text(context, has_metadata(db) ? dangling_json(db) : "[]");
+}
+
+// tidemark_configure(name, value) -> JSON: the settings
+void configure(sqlite3_context* context, Arguments arguments) {
+  sqlite3* const db = sqlite3_context_db_handle(context);
+  require_writable(db);
+  const std::string name = text_argument(arguments, 0, "name");
+  if (name != "keep_conflicts") {
+    throw Error(ErrorCode::kInvalidInput, "there is no setting \"" + name + "\"", "There is keep_conflicts: for how many days settled conflicts are kept.");
+  }
+  const int type = sqlite3_value_type(arguments[1]);
+  const std::int64_t days = sqlite3_value_int64(arguments[1]);
+  constexpr std::int64_t kMostDays = 36'500;
+  if (type != SQLITE_NULL && (type != SQLITE_INTEGER || days < 0 || days > kMostDays)) {
+    throw Error(ErrorCode::kInvalidInput, "keep_conflicts must be a whole number of days from 0 to 36500", "NULL stands for the default, 90.");
+  }
+  ensure_metadata(db);
+  type == SQLITE_NULL ? clear_meta(db, name) : set_meta(db, name, std::to_string(days));
+  return_text(context, JsonObject().add(name, days_kept(db)).text());
+}
+
 // tidemark_policy(table, column or null, policy or null) -> the policies in force, as JSON
 void policy(sqlite3_context* context, Arguments arguments) {
   sqlite3* const db = sqlite3_context_db_handle(context);
@@ -391,6 +418,8 @@ constexpr Registration kFunctions[] = {
     {"tidemark_resolve", 2, SQLITE_DIRECTONLY, entry<resolve>},
     {"tidemark_retry", 1, SQLITE_DIRECTONLY, entry<settle<retry>>},
     {"tidemark_dismiss", 1, SQLITE_DIRECTONLY, entry<settle<dismiss>>},
+    {"tidemark_check", 0, SQLITE_DIRECTONLY, entry<check>},
+    {"tidemark_configure", 2, SQLITE_DIRECTONLY, entry<configure>},
     {"tidemark_policy", 3, SQLITE_DIRECTONLY, entry<policy>},
     {"tidemark_sync", 0, SQLITE_DIRECTONLY, entry<converse<&Session::sync>>},
     {"tidemark_pull", 0, SQLITE_DIRECTONLY, entry<converse<&Session::pull>>},

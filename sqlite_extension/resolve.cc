@@ -82,7 +82,7 @@ OpenConflict find_open(sqlite3* db, std::int64_t id) {
     }
   }
   if (!found) throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id), "select id, table_name, key, kind from tidemark_conflicts.");
-  if (state != "open" && state != "merged" && state != "waiting") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "");
+  if (state != "open" && state != "merged" && state != "waiting") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "It was settled before; what is open: select * from tidemark_conflicts where state = 'open'.");
   return std::move(*found);
 }
 
@@ -176,11 +176,19 @@ void take_back(sqlite3* db, const OpenConflict& conflict) {
   writer.settle({});
 }
 
+// There is no other side to choose.
+void refuse_dangling(const OpenConflict& conflict) {
+  if (conflict.kind != "dangling") return;
+  throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(conflict.id) + " is a row that refers to a row that is not there",
+              "Write the one or the other; the next sync closes the conflict. Or run tidemark_dismiss(id).");
+}
+
 }  // namespace
 
 void resolve_mine(sqlite3* db, std::int64_t id) {
   const OpenConflict conflict = find_open(db, id);
   if (conflict.kind == "reject") return retry(db, id);
+  refuse_dangling(conflict);
   if (conflict.kind == "constraint") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " has no side of this device's", "Run tidemark_dismiss(id) when it is settled.");
   Savepoint savepoint(db);
   write_side(db, conflict, conflict.mine);
@@ -190,6 +198,7 @@ void resolve_mine(sqlite3* db, std::int64_t id) {
 
 void resolve_theirs(sqlite3* db, std::int64_t id) {
   const OpenConflict conflict = find_open(db, id);
+  refuse_dangling(conflict);
   std::optional<ApplyScope> unlogged;
   if (conflict.kind == "reject") unlogged.emplace(db);
   Savepoint savepoint(db);

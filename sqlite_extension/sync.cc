@@ -7,6 +7,8 @@
 #include "common/wire.h"
 #include "sqlite_extension/applier.h"
 #include "sqlite_extension/compress.h"
+#include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/dangling.h"
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/page_reader.h"
 #include "sqlite_extension/pushes.h"
@@ -128,12 +130,15 @@ SyncReport Session::finish() {
   report_.bytes_in = hub_.take_bytes_in();
   report_.bytes_out = hub_.take_bytes_out();
   report_.cursor = meta(db_, "cursor").value_or("0");
+  Transaction transaction(db_);
+  list_dangling(db_);
+  forget_old_conflicts(db_);
+  set_meta(db_, "last_sync_at", std::to_string(now_ms(db_)));
+  transaction.commit();
   Statement conflicts(db_, "select count(*) from main.tidemark_conflict where id > ?1 and kind <> 'reject' and state <> 'merged'");
   conflicts.bind(1, last_conflict_);
   conflicts.step();
   report_.conflicts = conflicts.integer(0);
-  conflicts.reset();
-  set_meta(db_, "last_sync_at", std::to_string(now_ms(db_)));
   return report_;
 }
 

@@ -59,7 +59,8 @@ create table if not exists tidemark_conflict (
   table_name   text not null,
   key          text not null,               -- JSON array
   column_name  text,                        -- null: the whole row
-  kind         text not null,               -- update, delete, unique, reject, constraint, lost
+  kind         text not null,               -- update, delete, unique, reject, constraint,
+                                            -- dangling, lost
   base, mine, theirs, result,
   policy       text,
   state        text not null default 'open', -- open, waiting, merged, resolved, dismissed, retried

@@ -135,3 +135,70 @@ def test_one_bad_row_in_ten_thousand(shop: Fleet, till: Device) -> None:
     assert (report["pushed"], report["rejected"]) == (9999, 1)
     assert shop.database.sql("select count(*), count(distinct push) from tidemark.log where device is not null") == [(9999, 1)]
     assert json.loads(till.value("select key from tidemark_conflicts")) == ["p7777"]
+
+
+# -- rows that refer to rows that are not there ---------------------------------------------------------------
+
+
+def dangling(device: Device) -> list[tuple]:
+    return device.sql("select table_name, key, column_name, mine, state, message, hint from tidemark_conflicts"
+                      " where kind = 'dangling' order by id")  # fmt: skip
+
+
+def test_a_parent_deleted_at_head_office_while_a_shop_adds_a_child(shop: Fleet, till: Device) -> None:
+    shop.hub("insert into categories values ('c', null, 'Tea')")
+    till.sync()
+    shop.hub("delete from categories")
+    till.sql("insert into products values ('p', 'c', 1)")
+    assert till.sync()["rejected"] == 1
+    assert dangling(till) == [
+        ("products", '["p"]', "category", "c", "open", 'refers to row ["c"] of "categories", which is not there',
+         'Insert that row into "categories", give "category" another value, or delete the row.')
+    ]  # fmt: skip
+    (found,) = json.loads(till.value("select tidemark_check()"))
+    assert (found["table"], found["key"], found["parent"], found["parent_key"]) == ("products", ["p"], "categories", ["c"])
+    with pytest.raises(sqlite3.Error, match="refers to a row that is not there"):
+        till.sql("select tidemark_resolve(max(id), 'mine') from tidemark_conflicts where kind = 'dangling'")
+
+    till.sql("insert into categories values ('c', null, 'Tea again')")
+    till.sql("select tidemark_retry(id) from tidemark_conflicts where kind = 'reject'")
+    shop.settle()
+    shop.assert_equal("categories", "products")
+    assert [row[4] for row in dangling(till)] == ["resolved"]
+    assert till.value("select tidemark_check()") == "[]"
+
+
+def test_a_dismissed_one_is_not_listed_again(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', 'nowhere', 1)")
+    till.sync()
+    till.sql("select tidemark_dismiss(id) from tidemark_conflicts where kind = 'dangling'")
+    till.sync()
+    assert [row[4] for row in dangling(till)] == ["dismissed"]
+
+
+def test_a_cascade_on_the_hub(shop: Fleet, till: Device) -> None:
+    shop.hub("alter table stock drop constraint stock_product_fkey",
+             "alter table stock add foreign key (product) references products on delete cascade",
+             "insert into products values ('p', null, 1)", "insert into stock values ('s', 'p', 1)")  # fmt: skip
+    till.sync()
+    till.sql("update stock set quantity = 2")
+    shop.hub("delete from products")
+    shop.settle()
+    shop.assert_equal("products", "stock")
+    assert till.sql("select table_name, kind from tidemark_conflicts") == [("stock", "delete")]
+    assert dangling(till) == []
+
+
+def test_settled_conflicts_are_kept_for_a_time(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    till.sql("insert into products values ('q', 'nowhere', 1)")
+    till.sync()
+    till.sql("select tidemark_dismiss(id) from tidemark_conflicts where kind = 'dangling'")
+    assert till.value("select tidemark_configure('keep_conflicts', 0)") == '{"keep_conflicts":0}'
+    till.sync()
+    assert till.sql("select kind, state from tidemark_conflicts") == [("reject", "open"), ("reject", "open")]
+    assert till.value("select tidemark_configure('keep_conflicts', null)") == '{"keep_conflicts":90}'
+    for wrong in (-1, "many", 1.5):
+        with pytest.raises(sqlite3.Error, match="whole number of days"):
+            till.sql("select tidemark_configure('keep_conflicts', ?)", [wrong])

@@ -1,0 +1,20 @@
+// Rows whose foreign key refers to a row that is not there: the hub deleted it,
+// or never took it. Foreign keys are not enforced while changes are applied.
+#pragma once
+
+#include <string>
+
+#include "sqlite_extension/catalog.h"
+
+namespace tidemark::device {
+
+// Lists what dangles among the pending rows in tidemark_conflicts, and closes what
+// no longer does. What is not pending is as on the hub, where nothing dangles. In a
+// transaction of the caller's.
+void list_dangling(sqlite3* db);
+
+// What dangles in all tracked tables, pending or not: a JSON array of
+// {"table","key","columns","parent","parent_key","remedy"}.
+std::string dangling_json(sqlite3* db);
+
+}  // namespace tidemark::device
