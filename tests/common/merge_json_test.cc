@@ -210,6 +210,12 @@ TEST(MergeJson, RefusesWhatIsNestedTooDeeply) {
   EXPECT_FALSE(is_json(std::string(1'000'000, '[')));
 }
 
+TEST(MergeJson, RefusesWhatIsTooLong) {
+  const std::string filling((16 << 20) - 2, 'x');
+  EXPECT_TRUE(is_json('"' + filling + '"'));
+  EXPECT_FALSE(is_json('"' + filling + "x\""));
+}
+
 TEST(MergeJson, ReadsEveryFormOfAValue) {
   for (const char* text : {"0", "-0", "-0.5e-7", "1E5", "1e+5", "123456789012345678901234567890", "1e99999", "true",
                            "null", "\"\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"", "[]", "{}", " [ ] ",
