@@ -90,9 +90,8 @@ std::optional<JsonNode> JsonTree::read_root() {
 
   std::optional<JsonNode> root;
   for (auto element : wrapper) {
-    Input input;
-    if (root || std::move(element).get(input) != simdjson::SUCCESS) return std::nullopt;
-    if (!read(input, 1, root.emplace())) return std::nullopt;
+    if (root || element.error() != simdjson::SUCCESS) return std::nullopt;
+    if (!read(element.value_unsafe(), 1, root.emplace())) return std::nullopt;
   }
   const bool at_end = document_.current_location().error() == simdjson::OUT_OF_BOUNDS;
   return at_end ? std::move(root) : std::nullopt;
@@ -153,9 +152,8 @@ bool JsonTree::read_array(Input& input, int depth, JsonNode& node) {
   ondemand::array array;
   if (input.get_array().get(array) != simdjson::SUCCESS) return false;
   for (auto element : array) {
-    Input value;
-    if (std::move(element).get(value) != simdjson::SUCCESS) return false;
-    if (!read(value, depth + 1, node.parts->elements.emplace_back())) return false;
+    if (element.error() != simdjson::SUCCESS) return false;
+    if (!read(element.value_unsafe(), depth + 1, node.parts->elements.emplace_back())) return false;
   }
   return true;
 }
