@@ -54,14 +54,14 @@ std::string_view key_before(const char* key, const char* value) {
 
 std::vector<const JsonMember*> sorted_members(const JsonNode& object) {
   std::vector<const JsonMember*> members;
-  members.reserve(object.members.size());
-  for (const JsonMember& member : object.members) members.push_back(&member);
+  members.reserve(object.parts->members.size());
+  for (const JsonMember& member : object.parts->members) members.push_back(&member);
   std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->key < b->key; });
   return members;
 }
 
 bool same_members(const JsonNode& a, const JsonNode& b) {
-  return a.members.size() == b.members.size() &&
+  return a.parts->members.size() == b.parts->members.size() &&
          std::ranges::equal(sorted_members(a), sorted_members(b), [](const JsonMember* x, const JsonMember* y) {
            return x->key == y->key && same_json(x->value, y->value);
          });
@@ -70,6 +70,7 @@ bool same_members(const JsonNode& a, const JsonNode& b) {
 }  // namespace
 
 JsonTree::JsonTree(std::string_view text) {
+  if (text.size() > kMaxBytes) return;
   // Inside an array every value is read alike: simdjson has another interface for a
   // scalar that stands alone.
   text_.reserve(text.size() + 2 + simdjson::SIMDJSON_PADDING);
@@ -89,9 +90,8 @@ std::optional<JsonNode> JsonTree::read_root() {
 
   std::optional<JsonNode> root;
   for (auto element : wrapper) {
-    Input input;
-    if (root || std::move(element).get(input) != simdjson::SUCCESS) return std::nullopt;
-    if (!read(input, 1, root.emplace())) return std::nullopt;
+    if (root || element.error() != simdjson::SUCCESS) return std::nullopt;
+    if (!read(element.value_unsafe(), 1, root.emplace())) return std::nullopt;
   }
   const bool at_end = document_.current_location().error() == simdjson::OUT_OF_BOUNDS;
   return at_end ? std::move(root) : std::nullopt;
@@ -111,10 +111,12 @@ bool JsonTree::read(Input input, int depth, JsonNode& node) {
       return input.get_string().get(node.string) == simdjson::SUCCESS && accept(node.string);
     case ondemand::json_type::object:
       node.type = JsonNode::Type::kObject;
+      node.parts = std::make_unique<JsonParts>();
       if (depth > kMaxDepth || !read_object(input, depth, node)) return false;
       break;
     case ondemand::json_type::array:
       node.type = JsonNode::Type::kArray;
+      node.parts = std::make_unique<JsonParts>();
       if (depth > kMaxDepth || !read_array(input, depth, node)) return false;
       break;
   }
@@ -127,6 +129,7 @@ bool JsonTree::read(Input input, int depth, JsonNode& node) {
 bool JsonTree::read_object(Input& input, int depth, JsonNode& node) {
   ondemand::object object;
   if (input.get_object().get(object) != simdjson::SUCCESS) return false;
+  std::vector<JsonMember>& members = node.parts->members;
   std::map<std::string_view, std::size_t> places;
   for (auto result : object) {
     ondemand::field field;
@@ -135,11 +138,11 @@ bool JsonTree::read_object(Input& input, int depth, JsonNode& node) {
     member.key_text = key_before(field.key().raw() - 1, field.value().raw_json_token().data());
     if (field.unescaped_key().get(member.key) != simdjson::SUCCESS || !accept(member.key)) return false;
     if (!read(field.value(), depth + 1, member.value)) return false;
-    const auto [place, is_new] = places.emplace(member.key, node.members.size());
+    const auto [place, is_new] = places.emplace(member.key, members.size());
     if (is_new) {
-      node.members.push_back(std::move(member));
+      members.push_back(std::move(member));
     } else {
-      node.members[place->second] = std::move(member);
+      members[place->second] = std::move(member);
     }
   }
   return true;
@@ -149,9 +152,8 @@ bool JsonTree::read_array(Input& input, int depth, JsonNode& node) {
   ondemand::array array;
   if (input.get_array().get(array) != simdjson::SUCCESS) return false;
   for (auto element : array) {
-    Input value;
-    if (std::move(element).get(value) != simdjson::SUCCESS) return false;
-    if (!read(value, depth + 1, node.elements.emplace_back())) return false;
+    if (element.error() != simdjson::SUCCESS) return false;
+    if (!read(element.value_unsafe(), depth + 1, node.parts->elements.emplace_back())) return false;
   }
   return true;
 }
@@ -166,7 +168,7 @@ bool same_json(const JsonNode& a, const JsonNode& b) {
   if (a.text == b.text) return true;
   switch (a.type) {
     case JsonNode::Type::kObject: return same_members(a, b);
-    case JsonNode::Type::kArray: return std::ranges::equal(a.elements, b.elements, same_json);
+    case JsonNode::Type::kArray: return std::ranges::equal(a.parts->elements, b.parts->elements, same_json);
     case JsonNode::Type::kString: return a.string == b.string;
     case JsonNode::Type::kNumber: return same_number(a.text, b.text);
     case JsonNode::Type::kLiteral: return false;

@@ -5,6 +5,7 @@
 #include <simdjson.h>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,16 +13,15 @@
 
 namespace tidemark {
 
-struct JsonMember;
+struct JsonParts;
 
 // All views are of the tree that the node is in.
 struct JsonNode {
   enum class Type { kObject, kArray, kString, kNumber, kLiteral };
   Type type = Type::kLiteral;
-  std::string_view text;            // as it was written
-  std::string_view string;          // of a string: its characters
-  std::vector<JsonMember> members;  // of an object, each key once: the last of equal keys counts
-  std::vector<JsonNode> elements;   // of an array
+  std::string_view text;             // as it was written
+  std::string_view string;           // of a string: its characters
+  std::unique_ptr<JsonParts> parts;  // of an object or an array, never null there
 };
 
 struct JsonMember {
@@ -30,16 +30,22 @@ struct JsonMember {
   JsonNode value;
 };
 
+struct JsonParts {
+  std::vector<JsonMember> members;  // each key once: the last of equal keys counts
+  std::vector<JsonNode> elements;
+};
+
 class JsonTree {
  public:
-  // Nesting beyond this is refused.
+  // What is beyond is refused: a tree takes up to a hundred times the memory of its text.
   static constexpr int kMaxDepth = 500;
+  static constexpr std::size_t kMaxBytes = 16 << 20;
 
   explicit JsonTree(std::string_view text);
   JsonTree(const JsonTree&) = delete;
   JsonTree& operator=(const JsonTree&) = delete;
 
-  // nullptr if the text is not JSON, has half of a surrogate pair, or is nested too deeply.
+  // nullptr if the text is not JSON, has half of a surrogate pair, or is beyond the limits.
   const JsonNode* root() const { return root_ ? &*root_ : nullptr; }
 
   // Whether a string or a key has U+0000 in it, which a jsonb refuses.

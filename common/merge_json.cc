@@ -15,7 +15,7 @@ bool is_object(const JsonNode* node) { return node != nullptr && node->type == J
 Members members_of(const JsonNode* node) {
   Members members;
   if (!is_object(node)) return members;
-  for (const JsonMember& member : node->members) members.emplace(member.key, &member.value);
+  for (const JsonMember& member : node->parts->members) members.emplace(member.key, &member.value);
   return members;
 }
 
@@ -88,8 +88,8 @@ class Merger {
       }
       pointer_.resize(pointer_before);
     };
-    for (const JsonMember& member : theirs.members) merge_member(member);
-    for (const JsonMember& member : mine.members) {
+    for (const JsonMember& member : theirs.parts->members) merge_member(member);
+    for (const JsonMember& member : mine.parts->members) {
       if (!of_theirs.contains(member.key)) merge_member(member);
     }
     result_.text += '}';

@@ -19,8 +19,8 @@ struct JsonMerge {
 // different values, or that one changed and the other removed, is a clash and goes whole
 // to `winner`. Arrays are values as any other. Without a base everything was added: only
 // members that both sides have may clash. Values stand as they were written; an object
-// that both changed has theirs' members first. nullopt if a text is not JSON or nested
-// deeper than 500.
+// that both changed has theirs' members first. nullopt if a text is not JSON, nested
+// deeper than 500 or longer than 16 MiB.
 std::optional<JsonMerge> merge_json(const std::optional<std::string_view>& base, std::string_view mine,
                                     std::string_view theirs, Winner winner);
 
@@ -28,7 +28,8 @@ std::optional<JsonMerge> merge_json(const std::optional<std::string_view>& base,
 // order of an object's keys does not matter.
 bool same_json(std::string_view a, std::string_view b);
 
-// Whether a json column takes the text, and a jsonb column, which refuses U+0000.
+// Whether a json column takes the text, and a jsonb column, which refuses U+0000. Within
+// the limits of merge_json, and without halves of surrogate pairs, which json would take.
 bool is_json(std::string_view text);
 bool is_jsonb(std::string_view text);
 

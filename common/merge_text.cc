@@ -61,12 +61,13 @@ class Side {
   std::size_t next_ = 0;
 };
 
-// Whether two changes of the base's lines meet: they have a line in common, or lie side
-// by side and one of them only puts lines in.
+// Whether two changes of the base's lines meet: they have a line in common, or one of
+// them only puts lines in, inside the other or right beside it.
 bool meet(Range a, const Hunk& b) {
-  if (std::max(a.begin, b.begin) < std::min(a.end, b.end)) return true;
-  const bool touch = a.end == b.begin || b.end == a.begin;
-  return touch && (a.begin == a.end || b.begin == b.end);
+  const std::size_t begin = std::max(a.begin, b.begin);
+  const std::size_t end = std::min(a.end, b.end);
+  const bool only_inserts = a.begin == a.end || b.begin == b.end;
+  return only_inserts ? begin <= end : begin < end;
 }
 
 // Passes the side's next change if it meets `range`, which then covers it too.

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::int64_t kMicrosInSecond = 1'000'000;
 constexpr std::int64_t kMicrosInMinute = 60 * kMicrosInSecond;
-constexpr std::int64_t kMicrosInDay = 24 * 60 * kMicrosInMinute;
+constexpr std::int64_t kMicrosInDay = kMicrosInMinute * 60 * 24;
 
 // PostgreSQL's bounds.
 constexpr std::int64_t kFirstDay = -2'440'588;  // 4714-11-24 BC

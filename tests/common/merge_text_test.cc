@@ -34,6 +34,7 @@ const Case kMerges[] = {
     {"both insert into one place", "a\nb\n", "a\nX\nb\n", "a\nY\nb\n", "a\nX\nb\n", 1},
     {"both insert the same", "a\nb\n", "a\nX\nb\n", "a\nX\nb\n", "a\nX\nb\n", 0},
     {"insert beside a change", "a\nb\nc\n", "a\nX\nb\nc\n", "a\nB\nc\n", "a\nX\nb\nc\n", 1},
+    {"insert inside a change", "a\nb\nc\nd\n", "a\nX\nY\nd\n", "a\nb\nV\nc\nd\n", "a\nX\nY\nd\n", 1},
     {"overlapping blocks", "a\nb\nc\nd\n", "X\nY\nc\nd\n", "a\nV\nW\nd\n", "X\nY\nc\nd\n", 1},
     {"a chain of overlaps", "a\nb\nc\nd\ne\n", "1\n2\nc\n4\n5\n", "a\nB\nC\nD\ne\n", "1\n2\nc\n4\n5\n", 1},
     {"both write everything", "", "x\n", "y\n", "x\n", 1},

@@ -1,11 +1,11 @@
-// What each policy makes of two changes of one value, which differently written values
-// are no conflict at all, and what the sum's difference is.
+// What each policy makes of two changes of one value, and what a sum travels as.
 #include "common/reconcile.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "tests/common/random_seed.h"
 
@@ -270,84 +270,6 @@ TEST(Reconcile, TheDifferenceIsWhatASumTravelsAs) {
     const auto difference_found = difference(c.kind, c.mine, c.base);
     ASSERT_EQ(difference_found.has_value(), c.difference.has_value()) << name_of(c.kind) << ' ' << shown(c.mine);
     if (c.difference) EXPECT_EQ(shown(difference_found->view()), shown(*c.difference)) << name_of(c.kind);
-  }
-}
-
-struct Meaning {
-  const char* a;
-  const char* b;
-  bool same;
-};
-
-const Meaning kNumerics[] = {
-    {"12.5", "12.50", true},
-    {"12.5", "12.5", true},
-    {"012.5", "12.5", true},
-    {"0", "-0", true},
-    {"0", "0.000", true},
-    {"-0.0", "+0", true},
-    {".5", "0.5", true},
-    {"5.", "5", true},
-    {"+5", "5", true},
-    {"-12.50", "-12.5", true},
-    {"100", "100.0", true},
-    {"12.5", "-12.5", false},
-    {"12.5", "12.05", false},
-    {"100", "10", false},
-    {"0.1", "0.01", false},
-    {"1", "10", false},
-    {"NaN", "NaN", true},
-    {"NaN", "nan", false},
-    {"1e3", "1000", true},
-    {"", "0", false},
-    {".", "0", false},
-    {"-", "0", false},
-    {"1.2.3", "1.2.30", false},
-    {"--1", "1", false},
-    {" 1", "1", false},
-    {"1 ", "1", false},
-    {"abc", "abcd", false},
-    {"123456789012345678901234567890.10", "123456789012345678901234567890.1", true},
-    {"123456789012345678901234567890", "123456789012345678901234567891", false},
-};
-
-TEST(Reconcile, NumericsAreTheSameWhateverTheirZeros) {
-  for (const Meaning& c : kNumerics) {
-    EXPECT_EQ(same_meaning(Kind::kNumeric, ValueView::text(c.a), ValueView::text(c.b)), c.same)
-        << '"' << c.a << "\" and \"" << c.b << '"';
-    EXPECT_EQ(same_meaning(Kind::kNumeric, ValueView::text(c.b), ValueView::text(c.a)), c.same)
-        << '"' << c.b << "\" and \"" << c.a << '"';
-  }
-}
-
-TEST(Reconcile, ANumericMayBeANumberHere) {
-  const auto twelve = ValueView::of(std::int64_t{12});
-  EXPECT_TRUE(same_meaning(Kind::kNumeric, twelve, ValueView::text("12.00")));
-  EXPECT_TRUE(same_meaning(Kind::kNumeric, ValueView::of(INT64_MIN), ValueView::text("-9223372036854775808.0")));
-  EXPECT_TRUE(same_meaning(Kind::kNumeric, ValueView::of(12.5), ValueView::text("12.50")));
-  EXPECT_FALSE(same_meaning(Kind::kNumeric, twelve, ValueView::text("12.01")));
-  EXPECT_FALSE(same_meaning(Kind::kNumeric, twelve, ValueView::null()));
-  EXPECT_FALSE(same_meaning(Kind::kNumeric, ValueView::null(), ValueView::text("0")));
-  EXPECT_FALSE(same_meaning(Kind::kNumeric, ValueView::blob("12"), ValueView::text("12")));
-  EXPECT_TRUE(same_meaning(Kind::kNumeric, ValueView::null(), ValueView::null()));
-}
-
-TEST(Reconcile, AJsonbMeansWhatItsValuesMean) {
-  const auto a = text(R"({"a": 1.0, "b": [1]})");
-  const auto b = text(R"({"b":[1],"a":1})");
-  EXPECT_TRUE(same_meaning(Kind::kJsonb, a, b));
-  EXPECT_FALSE(same_meaning(Kind::kJson, a, b));
-  EXPECT_FALSE(same_meaning(Kind::kText, a, b));
-  EXPECT_FALSE(same_meaning(Kind::kJsonb, a, text(R"({"b":[1],"a":2})")));
-  EXPECT_FALSE(same_meaning(Kind::kJsonb, text("{"), text("{ ")));
-  EXPECT_FALSE(same_meaning(Kind::kJsonb, text("1"), integer(1)));
-}
-
-TEST(Reconcile, OtherKindsAreTheSameOnlyIfTheyAreEqual) {
-  for (const Kind kind : {Kind::kText, Kind::kInteger, Kind::kDouble, Kind::kJson, Kind::kEnum}) {
-    EXPECT_TRUE(same_meaning(kind, ValueView::text("12.5"), ValueView::text("12.5")));
-    EXPECT_FALSE(same_meaning(kind, ValueView::text("12.5"), ValueView::text("12.50")));
-    EXPECT_FALSE(same_meaning(kind, ValueView::of(std::int64_t{1}), ValueView::of(1.0)));
   }
 }
 
