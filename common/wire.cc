@@ -110,11 +110,10 @@ void WireReader::change(dom::element element, WireChange& change) {
     }
   }
   if (place < 3) malformed("a change needs a table, an operation and a key");
-  const auto adds = [](const WireValue& value) { return value.adds; };
-  const auto& sums = change.op == Op::kUpdate ? change.key : change.values;
-  if (std::any_of(sums.begin(), sums.end(), adds) || std::any_of(change.key.begin(), change.key.end(), adds)) {
-    malformed("only values of an update can \"add\"");
-  }
+  const auto add = [](const std::vector<WireValue>& list) {
+    return std::any_of(list.begin(), list.end(), [](const WireValue& value) { return value.adds; });
+  };
+  if (add(change.key) || (change.op != Op::kUpdate && add(change.values))) malformed("only values of an update can \"add\"");
 
   const WireTable& table = tables_[change.table];
   if (change.key.size() != table.key.size()) {

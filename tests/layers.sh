@@ -30,7 +30,7 @@ forbid tests/common     '(sqlite_extension|pg_extension|bridge)/' 'tests of comm
 # Each foreign library stays on its side.
 forbid common           '(sqlite3|sqlite3ext|postgres|libpq-fe|curl/|boost/|openssl/)' 'common/ has no database and no network'
 forbid sqlite_extension '(postgres|libpq-fe|boost/)'             'the device has SQLite and libcurl'
-forbid pg_extension     '(sqlite3|curl/|libpq-fe|boost/)'        'the hub has PostgreSQL only'
+forbid pg_extension     '(sqlite3ext|curl/|libpq-fe|boost/)'     'the hub has PostgreSQL, and SQLite to check expressions with'
 forbid bridge           '(sqlite3|postgres\.h|curl/)'            'the bridge has Boost and libpq'
 
 # A quoted include names its file from the root of the repository.

@@ -76,11 +76,11 @@ TEST(WireMalformed, NamesWhatIsWrongInAChange) {
 TEST(WireMalformed, NamesWhatIsWrongInAValue) {
   const Malformed cases[] = {
       {R"([1])", "an array where a value is expected"},
-      {R"({})", "one member, \"blob\" or \"real\""},
-      {R"({"blob":"QQ==","real":"nan"})", "one member, \"blob\" or \"real\""},
-      {R"({"blob":"QQ==","blob":"QQ=="})", "one member, \"blob\" or \"real\""},
-      {R"({"text":"x"})", "one member, \"blob\" or \"real\""},
-      {R"({"Blob":"QQ=="})", "one member, \"blob\" or \"real\""},
+      {R"({})", "one member: \"blob\", \"real\" or \"add\""},
+      {R"({"blob":"QQ==","real":"nan"})", "one member: \"blob\", \"real\" or \"add\""},
+      {R"({"blob":"QQ==","blob":"QQ=="})", "one member: \"blob\", \"real\" or \"add\""},
+      {R"({"text":"x"})", "one member: \"blob\", \"real\" or \"add\""},
+      {R"({"Blob":"QQ=="})", "one member: \"blob\", \"real\" or \"add\""},
       {R"({"blob":1})", "a string in a value's object expected"},
       {R"({"blob":null})", "a string in a value's object expected"},
       {R"({"blob":"QQ="})", "not base64"},
@@ -91,12 +91,24 @@ TEST(WireMalformed, NamesWhatIsWrongInAValue) {
       {R"({"real":"+inf"})", "nan, inf or -inf"},
       {R"({"real":""})", "nan, inf or -inf"},
       {R"({"real":1.5})", "a string in a value's object expected"},
+      {R"({"add":null})", "\"add\" is a number"},
+      {R"({"add":true})", "\"add\" is a number"},
+      {R"({"add":[1]})", "\"add\" is a number"},
+      {R"({"add":{"real":"inf"}})", "\"add\" is a number"},
+      {R"({"add":9223372036854775808})", "\"add\" is a number"},
       {R"(9223372036854775808)", "does not fit 64 bits"},
       {R"(18446744073709551615)", "does not fit 64 bits"},
   };
   for (const Malformed& c : cases) {
     expect_refused(c, body_of(R"([0,"d",[)" + c.text + R"(,1]])"));
     expect_refused(c, body_of(R"([0,"u",["k",1],[)" + c.text + R"(],[0]])"));
+  }
+}
+
+TEST(WireMalformed, OnlyValuesOfAnUpdateAdd) {
+  for (const char* change : {R"([0,"i",["k",1],[{"add":1},null,null]])", R"([0,"u",["k",{"add":1}],["x"],[0]])",
+                             R"([0,"i",["k",{"add":"1"}],["x",null,null]])", R"([0,"d",[{"add":1},1]])"}) {
+    expect_refused({change, "only values of an update can \"add\""}, body_of(change));
   }
 }
 

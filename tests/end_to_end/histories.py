@@ -25,7 +25,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from history import History  # noqa: E402
-from shop import SCHEMA, TABLES  # noqa: E402
+from shop import POLICIES, SCHEMA, TABLES  # noqa: E402
 from support import Cluster, Database  # noqa: E402
 from support.paths import BUILD  # noqa: E402
 
@@ -112,6 +112,8 @@ def make_template(cluster: Cluster) -> None:
         template.sql(definition)
     for table in TABLES:
         template.sql("select tidemark.track(%s)", [table])
+    for policy in POLICIES:
+        template.sql("select tidemark.policy(%s, %s, %s)", policy)
     template.sql("select tidemark.create_user('till', 'secret')")
     template.sql("select tidemark.grant('till')")
     template.close()
@@ -132,6 +134,7 @@ def run_history(cluster: Cluster, seed: int, devices: int | None) -> tuple[str, 
             history.heal()
             history.check()
     except Exception as error:
+        history.note(f"connections that ended early: {history.line.hang_ups}")
         is_finding = isinstance(error, AssertionError)
         return str(error) if is_finding else traceback.format_exc(), history.trace, history.counts
     database.drop()

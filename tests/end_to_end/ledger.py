@@ -5,11 +5,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from shop import POLICIES
 from support import Device
 from support.compare import Key, Row
 from support.log_reader import Commit, changes_of
 
 Tables = dict[str, dict[Key, Row]]
+
+SUMS = {(table, column) for table, column, policy in POLICIES if policy == "sum"}  # they travel as differences
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,6 @@ def missing_parts(write: Write, superseded: set[str], in_log: set[tuple[str, Any
     missing = [
         column
         for column, value in write.values.items()
-        if column not in superseded and (column, value) not in in_log and not listed.has_conflict(write.place, column)
+        if (write.table, column) not in SUMS and column not in superseded and (column, value) not in in_log and not listed.has_conflict(write.place, column)
     ]
     return [f"nobody knows of {', '.join(missing)} of: {write}"] if missing else []

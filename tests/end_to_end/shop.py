@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from decimal import Decimal
 from typing import Any
 
 SCHEMA = (
@@ -31,8 +32,27 @@ SCHEMA = (
          factor     double precision,
          remark     text,
          primary key (list, valid_from, position))""",
+    """create table counters (
+         id     text primary key,
+         pieces bigint not null,
+         amount numeric not null)""",
+    "insert into counters values ('a', 0, 0), ('b', 1000, 0.50), ('c', -7, 123456789012345678901234567890.25)",
 )
-TABLES = ("categories", "products", "stock", "price_list")
+TABLES = ("categories", "products", "stock", "price_list", "counters")
+COUNTERS = "counters"  # only ever counted up and down, so that in the end it must add up
+POLICIES = (
+    ("counters", "pieces", "sum"),
+    ("counters", "amount", "sum"),
+    ("stock", "quantity", "sum"),
+    ("products", "name", "text"),
+    ("products", "price", "min"),
+    ("products", "thumb", "ask"),
+    ("products", "updated", "max"),
+    ("products", "active", "device"),
+    ("categories", "name", "hub"),
+    ("price_list", "remark", ":mine || ' / ' || :theirs"),
+    ("price_list", None, "update_wins"),
+)
 
 Statement = tuple[str, tuple]
 Rows = dict[str, list[tuple]]  # the keys that are there, by table
@@ -81,6 +101,10 @@ class Dice:
             keys["products"].append((product[0],))
             statements += self._upsert_stock(who, keys)
         return statements
+
+    def count(self) -> tuple[str, int, Decimal]:
+        """A counter, and by how much its two columns change."""
+        return self.random.choice("abc"), self.random.randrange(-20, 20), Decimal(self.random.randrange(-9999, 9999)).scaleb(-2)
 
     def harmless_insert(self, who: str) -> list[Statement]:
         """Inserts that lock nothing that others may want."""

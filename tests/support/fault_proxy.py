@@ -63,7 +63,8 @@ class FaultProxy:
         self._stopping = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def __enter__(self) -> "FaultProxy":
         return self
@@ -88,6 +89,9 @@ class FaultProxy:
     def stop(self) -> None:
         """Closes everything; what is under way is lost."""
         self._stopping.set()
+        # The thread must be out of accept() before the number of its socket may be another one's.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
         self._listener.close()
         with self._lock:
             for connection in self._open:
