@@ -13,7 +13,7 @@ from typing import Any, Callable
 import psycopg2
 
 from ledger import Listed, Tables, Write, unaccounted, writes_between
-from shop import TABLES, Dice, Rows, Statement
+from shop import COUNTERS, TABLES, Dice, Rows, Statement
 from support import Bridge, Database, Device, DeviceProcess, Fault, FaultProxy, wait_until
 from support.compare import device_rows, differences, hub_rows, shape_of
 from support.log_reader import Commit, LogReader, folded
@@ -81,6 +81,9 @@ class History:
     # -- playing ------------------------------------------------------------------------------------------
 
     def play(self) -> None:
+        # Not in the template: a copied sequence that PostgreSQL has logged ahead goes back after a crash.
+        for key, (pieces, amount) in COUNTERS.items():
+            self.database.sql("insert into counters values (%s, %s, %s)", [key, pieces, amount])
         self.write_on_hub(self.dice.opening("hub"))
         self.join()
         self.join()
@@ -342,7 +345,7 @@ class History:
         lives, and one that was lost with a restored file may have been sent before."""
         if self.counts["copies"] or self.counts["restores"]:
             return []
-        wanted = {"a": (0, Decimal(0)), "b": (1000, Decimal("0.50")), "c": (-7, Decimal("123456789012345678901234567890.25"))}
+        wanted = dict(COUNTERS)
         for _, key, pieces, amount in [*self.sales_of_hub, *(sale for till in self.tills for sale in till.sales)]:
             wanted[key] = (wanted[key][0] + pieces, EXACT.add(wanted[key][1], amount))
         found = self.database.sql("select id, pieces, amount from counters order by id")

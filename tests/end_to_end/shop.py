@@ -36,10 +36,10 @@ SCHEMA = (
          id     text primary key,
          pieces bigint not null,
          amount numeric not null)""",
-    "insert into counters values ('a', 0, 0), ('b', 1000, 0.50), ('c', -7, 123456789012345678901234567890.25)",
 )
 TABLES = ("categories", "products", "stock", "price_list", "counters")
-COUNTERS = "counters"  # only ever counted up and down, so that in the end it must add up
+# Only ever counted up and down, so that in the end it must add up.
+COUNTERS = {"a": (0, Decimal(0)), "b": (1000, Decimal("0.50")), "c": (-7, Decimal("123456789012345678901234567890.25"))}
 POLICIES = (
     ("counters", "pieces", "sum"),
     ("counters", "amount", "sum"),
