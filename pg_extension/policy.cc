@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <memory>
+#include <string_view>
 
 #include "common/policy.h"
 #include "pg_extension/guard.h"
@@ -20,8 +21,9 @@ struct Close {
 }
 
 // Functions of values, and nothing else: no table, no setting, no recursion.
-int only_values(void*, int action, const char*, const char*, const char*, const char*) {
-  return action == SQLITE_SELECT || action == SQLITE_FUNCTION ? SQLITE_OK : SQLITE_DENY;
+int only_values(void*, int action, const char*, const char* function, const char*, const char*) {
+  const bool is_function = action == SQLITE_FUNCTION && std::string_view(function) != "load_extension";
+  return action == SQLITE_SELECT || is_function ? SQLITE_OK : SQLITE_DENY;
 }
 
 void check_expression(const std::string& expression) {

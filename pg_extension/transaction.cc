@@ -13,6 +13,7 @@ namespace {
 struct {
   std::int64_t number = 0;  // 0: nothing logged yet
   std::int32_t changes = 0;
+  bool has_push = false;
   std::optional<std::int32_t> exact_at;  // how many changes a push had logged when it was found exact
 } current;
 
@@ -71,6 +72,11 @@ std::int32_t next_change_number() {
 }
 
 void mark_as_push(const std::string& device, std::int64_t push) {
+  if (current.has_push) {
+    throw SqlError(ERRCODE_ACTIVE_SQL_TRANSACTION, "this transaction has applied a push already",
+                   "A push is one commit of the log: give each a transaction of its own.");
+  }
+  current.has_push = true;
   transaction_number();
   call([&] {
     const Datum id = DirectFunctionCall1(uuid_in, CStringGetDatum(device.c_str()));
@@ -79,6 +85,8 @@ void mark_as_push(const std::string& device, std::int64_t push) {
 }
 
 void mark_as_exact() { current.exact_at = current.changes; }
+
+TIDEMARK_SQL_FUNCTION(tidemark_transaction) { return Int64GetDatum(current.number); }
 
 void watch_transactions() {
   RegisterXactCallback(on_transaction, nullptr);

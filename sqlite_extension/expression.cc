@@ -1,6 +1,7 @@
 #include "sqlite_extension/expression.h"
 
 #include <new>
+#include <string_view>
 
 #include "common/error.h"
 #include "common/policy.h"
@@ -15,8 +16,9 @@ constexpr int kMaxValueBytes = 64 << 20;
 constexpr char kHint[] = "It must be one value that SQLite can work out from :base, :mine and :theirs alone.";
 
 // Functions of values, and nothing else: no table, no setting, no recursion.
-int only_values(void*, int action, const char*, const char*, const char*, const char*) {
-  return action == SQLITE_SELECT || action == SQLITE_FUNCTION ? SQLITE_OK : SQLITE_DENY;
+int only_values(void*, int action, const char*, const char* function, const char*, const char*) {
+  const bool is_function = action == SQLITE_FUNCTION && std::string_view(function) != "load_extension";
+  return action == SQLITE_SELECT || is_function ? SQLITE_OK : SQLITE_DENY;
 }
 
 int count_down(void* rounds) { return --*static_cast<int*>(rounds) < 0; }

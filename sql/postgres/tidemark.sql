@@ -229,6 +229,12 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select coalesce(max(seq), 0) from tidemark._commit $$;
 
+-- The number of the transaction that we are in; 0 if it has logged nothing.
+create function tidemark._transaction() returns bigint
+language c volatile
+set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'tidemark_transaction';
+
 create function tidemark._ms(at timestamptz) returns bigint
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -563,6 +569,7 @@ declare
   rewritten oid[] := string_to_array(nullif(current_setting('tidemark.rewritten', true), ''), ' ')::oid[];
   attached  regclass[];
   relation  regclass;
+  forgotten text;
 begin
   if current_setting('tidemark.installing', true) = 'on' then
     return;
@@ -583,6 +590,16 @@ begin
     from tidemark._leaves(tracked.relid) leaf
     where not exists (select from tidemark._captured c where c.relid = leaf);
     perform tidemark._install_triggers(tracked.relid);
+    for forgotten in
+      delete from tidemark._policy p
+      where p.table_id = tracked.id and p.column_name <> ''
+        and not exists (select from pg_attribute a
+                        where a.attrelid = tracked.relid and a.attname = p.column_name and not a.attisdropped)
+      returning p.column_name
+    loop
+      raise warning 'column "%" of table % is gone, and its policy with it', forgotten, tracked.relid
+        using hint = 'If it has another name now, declare its policy again: tidemark.policy(table, column, policy).';
+    end loop;
     perform tidemark._note_definition(tracked.relid);
     for relation in
       select leaf from tidemark._leaves(tracked.relid) leaf where leaf = any (attached) or leaf = any (rewritten)
@@ -673,7 +690,7 @@ begin
 
   perform pg_advisory_xact_lock(8386936427155452011);
   with taken as (
-    delete from tidemark._inbox where xmin is distinct from pg_current_xact_id_if_assigned()::xid  -- not before it commits
+    delete from tidemark._inbox where tx <> tidemark._transaction()  -- our own only when it has committed
     returning tx, ticket, device, push, exact
   ), transactions as (
     select tx, max(ticket) as ticket, max(device::text)::uuid as device, max(push) as push,
