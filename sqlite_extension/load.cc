@@ -156,8 +156,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
 }
 
 void load_again(sqlite3* db, TrackedTable& table, bool sweep) {
-  if (table.state == TableState::kRefused) return;
-  table.state = TableState::kNew;
+  if (table.state != TableState::kRefused) table.state = TableState::kNew;
   table.load_after.reset();
   table.since = 0;
   table.sweep = table.sweep || sweep;

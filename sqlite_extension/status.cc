@@ -26,7 +26,7 @@ std::string pushes(sqlite3* db) {
 std::string tables(sqlite3* db) {
   JsonObject tables;
   for (const TrackedTable& table : tracked_tables(db)) {
-    tables.add(table.local.name, table.problem.empty() ? std::string(name_of(table.state)) : "refused: " + table.problem);
+    tables.add(table.local.name, table.problem.empty() ? std::string(name_of(table.state)) : std::string(name_of(table.state)) + ": " + table.problem);
   }
   return tables.text();
 }

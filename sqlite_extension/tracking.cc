@@ -97,6 +97,17 @@ void note_dropped(sqlite3* db, const std::string& name, std::int64_t number) {
   record(db, conflict);
 }
 
+// What of a table that syncs is left out: a column that only one side has. Empty for nothing.
+std::string left_out(const LocalTable& local, const HubTable& hub) {
+  for (const HubColumn& column : hub.columns) {
+    if (!local.place_of(column.name)) return "column \"" + column.name + "\" of the hub is missing on this device: add it here to sync it";
+  }
+  for (const LocalColumn& column : local.columns) {
+    if (!hub.find(column.name)) return "column \"" + column.name + "\" is missing on the hub: what is written there stays on this device";
+  }
+  return "";
+}
+
 // The first column that only one of the two sides has, said as a sentence.
 std::string one_sided_column(const LocalTable& local, const HubTable& hub) {
   for (const HubColumn& column : hub.columns) {
@@ -201,6 +212,12 @@ void refresh_tracking(sqlite3* db) {
     note.bind(1, table.local.number);
     note.bind(2, std::string_view(columns_json(table.local)));
     note.run();
+    if (table.hub && table.state != TableState::kRefused) {
+      find_policies(db, table);
+      note_policies(db, table);
+      table.problem = left_out(table.local, *table.hub);
+      save_state(db, table);
+    }
     // What the hub has in the new columns comes with its rows.
     if (known < table.local.columns.size() && table.hub) {
       const bool gained = std::any_of(table.local.columns.begin() + static_cast<std::ptrdiff_t>(known), table.local.columns.end(),
@@ -238,10 +255,11 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
     save_state(db, table);
     return;
   }
-  table.problem.clear();
+  table.problem = left_out(table.local, *hub);
   if (table.state == TableState::kRefused) {
     table.state = TableState::kNew;
     table.load_after.reset();
+    table.sweep = before.has_value();  // what became of its rows meanwhile is not known
     save_state(db, table);
     return;
   }

@@ -1,0 +1,177 @@
+"""Definitions change while devices are away: nobody stops, and who gains a column gets its values."""
+
+import json
+import sqlite3
+
+import pytest
+
+from support import Device, Fleet
+
+
+@pytest.fixture
+def shop(fleet: Fleet) -> Fleet:
+    fleet.hub("create table products (id text primary key, name text, price numeric(6,2), stock smallint)",
+              "create table other (id text primary key, note text)",
+              "insert into products values ('a', 'apple', 1, 5), ('b', 'bread', 2, 6)")  # fmt: skip
+    fleet.track("products", "other")
+    return fleet
+
+
+@pytest.fixture
+def till(shop: Fleet) -> Device:
+    return shop.device("till", "products", "other")
+
+
+@pytest.fixture
+def old(shop: Fleet) -> Device:
+    """A device whose program is never updated."""
+    return shop.device("old", "products", "other")
+
+
+def problem(device: Device) -> tuple:
+    return device.sql("select state, problem from tidemark_tables where table_name = 'products'")[0]
+
+
+def others_go_on(shop: Fleet, *devices: Device) -> None:
+    for device in devices:
+        device.sql("insert into other values (?, 'x')", [device.name])
+    shop.settle()
+    shop.assert_equal("other")
+
+
+def test_a_column_added_on_the_hub_first(shop: Fleet, till: Device, old: Device) -> None:
+    till.sql("update products set price = '9' where id = 'a'")
+    shop.hub("alter table products add column colour text default 'red'", "update products set colour = 'blue' where id = 'b'")
+    shop.settle()
+    assert "colour" in problem(till)[1] and problem(till)[0] == "ready"
+    till.sql("alter table products add column colour text")
+    shop.settle()
+    assert problem(till) == ("ready", None)
+    assert till.rows("products", "id, colour") == [("a", "red"), ("b", "blue")]
+    till.sql("update products set colour = 'green' where id = 'a'")
+    old.sql("update products set name = 'brown bread' where id = 'b'")
+    others_go_on(shop, till, old)
+    assert shop.database.sql("select id, name, price::text, colour from products order by id") == [
+        ("a", "apple", "9.00", "green"), ("b", "brown bread", "2.00", "blue")]  # fmt: skip
+    shop.assert_equal("products", devices=[till])
+
+
+def test_a_column_added_on_the_device_first(shop: Fleet, till: Device, old: Device) -> None:
+    till.plain_sql("alter table products add column colour text default 'red'")
+    till.plain_sql("update products set colour = 'blue' where id = 'b'")
+    till.sync()
+    assert problem(till)[0] == "ready" and "colour" in problem(till)[1]
+    till.sql("insert into products values ('c', 'cheese', '3', 1, 'yellow')")
+    others_go_on(shop, till, old)
+    shop.hub("alter table products add column colour text default 'red'")
+    shop.settle()
+    assert shop.database.sql("select id, colour from products order by id") == [("a", "red"), ("b", "blue"), ("c", "yellow")]
+    assert problem(till) == ("ready", None)
+    shop.assert_equal("products", devices=[till])
+
+
+def test_a_column_dropped_on_the_hub(shop: Fleet, till: Device, old: Device) -> None:
+    till.sql("update products set stock = 50, name = 'Apfel' where id = 'a'")
+    shop.hub("alter table products drop column stock")
+    shop.settle()
+    assert shop.database.sql("select * from products order by id")[0][1] == "Apfel"
+    state, why = problem(till)
+    assert state == "ready"
+    assert why == ('column "stock" is missing on the hub: what is written there stays on this device')
+    with pytest.raises(sqlite3.Error, match="error in trigger tidemark_"):
+        till.sql("alter table products drop column stock")  # SQLite's word: a trigger names it
+    till.sql("select tidemark_untrack('products')")
+    till.sql("alter table products drop column stock")
+    till.track("products")
+    others_go_on(shop, till, old)
+    assert problem(till) == ("ready", None)
+    shop.assert_equal("products", devices=[till])
+
+
+def test_a_column_renamed_on_the_hub(shop: Fleet, till: Device, old: Device) -> None:
+    till.sql("update products set name = 'Apfel' where id = 'a'")
+    shop.hub("alter table products rename column name to title", "update products set title = 'Brot' where id = 'b'")
+    shop.settle()
+    state, why = problem(till)
+    assert state == "ready" and '"title"' in why
+    till.plain_sql("alter table products rename column name to title")
+    others_go_on(shop, till, old)
+    state, why = problem(till)
+    assert state == "refused"
+    assert why == ('column "name" of table "products" is gone, and it was tracked. Run tidemark_untrack(\'products\')'
+                   " and tidemark_track('products') to track the table as it is now.")  # fmt: skip
+    till.sql("select tidemark_untrack('products')")
+    till.track("products")
+    shop.settle()
+    assert till.sql("select key, mine, theirs from tidemark_conflicts") == [('["a"]', "Apfel", "apple")]
+    assert till.rows("products", "id, title") == shop.database.sql("select id, title from products order by id")
+    assert problem(till) == ("ready", None)
+
+
+def test_a_type_that_is_widened(shop: Fleet, till: Device, old: Device) -> None:
+    till.sql("update products set stock = 7 where id = 'a'")
+    shop.hub("alter table products alter column stock type bigint, alter column price type numeric",
+             "update products set stock = 5000000000, price = 123456789.123456 where id = 'b'")  # fmt: skip
+    others_go_on(shop, till, old)
+    assert till.rows("products", "id, stock, price") == [("a", 7, "1.00"), ("b", 5000000000, "123456789.123456")]
+    shop.assert_equal("products")
+
+
+def test_constraints_that_are_added(shop: Fleet, till: Device, old: Device) -> None:
+    """What a device wrote before it heard of them is refused by the hub, and listed."""
+    till.sql("insert into products values ('c', null, '1', 1), ('d', 'apple', '1', 1), ('e', 'eggs', '1', 1)")
+    shop.hub("alter table products alter column name set not null", "alter table products add unique (name)")
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (1, 2)
+    assert till.sql("select json_extract(key, '$[0]'), sqlstate from tidemark_conflicts order by 1") == [("c", "23502"), ("d", "23505")]
+    others_go_on(shop, till, old)
+    till.sql("update products set name = 'name of ' || id where id in ('c', 'd')")
+    shop.settle()
+    shop.assert_equal("products")
+
+
+def test_a_table_that_is_dropped(shop: Fleet, till: Device, old: Device) -> None:
+    till.sql("update products set name = 'kept here' where id = 'a'")
+    shop.hub("drop table products")
+    others_go_on(shop, till, old)
+    state, why = problem(till)
+    assert state == "refused"
+    assert why == 'the hub does not track a table "products"'
+    assert till.rows("products", "id, name")[0] == ("a", "kept here")
+    assert till.sql("select key, state from tidemark_pending") == [('["a"]', "pending")]
+    shop.hub("create table products (id text primary key, name text, price numeric(6,2), stock smallint)",
+             "insert into products values ('b', 'from head office', 2, 6)")  # fmt: skip
+    shop.track("products")
+    shop.settle()
+    shop.assert_equal("products")
+    assert dict(till.rows("products", "id, name")) == {"a": "kept here", "b": "from head office"}
+
+
+def test_a_key_cannot_change(shop: Fleet) -> None:
+    with pytest.raises(Exception, match="cannot be changed while it is tracked"):
+        shop.hub("alter table products rename column id to sku")
+    with pytest.raises(Exception, match="has no primary key"):
+        shop.hub("alter table products drop constraint products_pkey")
+    with pytest.raises(Exception, match="cannot be synced"):
+        shop.hub("alter table products add column place point")
+
+
+def test_a_policy_reaches_devices_and_goes_again(shop: Fleet, till: Device) -> None:
+    def policies() -> tuple:
+        return till.sql("select policies, deletes from tidemark_tables where table_name = 'products'")[0]
+
+    shop.hub("select tidemark.policy('products', 'stock', 'sum')", "select tidemark.policy('products', 'update_wins')")
+    till.sync()
+    assert policies() == ('{"stock":"sum"}', "update_wins")
+    assert till.value("select tidemark_policy('products', 'NAME', 'device')") == '{"name":"device","stock":"sum"}'
+    assert till.value("select tidemark_policy('products', 'stock', 'latest')") == '{"name":"device"}'
+    assert till.value("select tidemark_policy('products', 'stock', null)") == '{"name":"device","stock":"sum"}'
+    till.sql("select tidemark_policy('products', null, 'delete_wins')")
+    assert policies()[1] == "delete_wins"
+    shop.hub("alter table products alter column stock type text")
+    till.sync()
+    assert json.loads(policies()[0]) == {"name": "device"}  # a text cannot be summed
+    shop.hub("select tidemark.policy('products', 'stock', null)", "select tidemark.policy('products', null::text)")
+    till.sql("select tidemark_policy('products', null, null)")
+    till.sync()
+    assert policies() == ('{"name":"device"}', "delete_wins")
