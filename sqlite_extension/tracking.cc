@@ -140,6 +140,8 @@ std::string misfit(const LocalTable& local, const HubTable& hub) {
   return "";
 }
 
+std::string not_tracked(const std::string& table) { return "the hub does not track a table \"" + table + "\""; }
+
 }  // namespace
 
 TrackedTable start_tracking(sqlite3* db, const LocalTable& shape, bool keys_given) {
@@ -194,13 +196,21 @@ void refresh_tracking(sqlite3* db) {
     if (table.local.key.empty()) {
       Statement find(db, "select 1 from main.sqlite_master where name = ?1 collate nocase and type = 'table'");
       find.bind(1, std::string_view(table.local.name));
-      if (find.step()) continue;  // there, but not as it was: its problem is in tidemark_tables
+      if (find.step()) {  // there, but not as it was
+        save_state(db, table);
+        continue;
+      }
       find.reset();
       Savepoint savepoint(db);
       note_dropped(db, table.local.name, table.local.number);
       end_tracking(db, table);
       savepoint.release();
       continue;
+    }
+    // Refused for its shape, and now it fits: the hub is asked anew.
+    if (table.state == TableState::kRefused && table.hub && table.problem != not_tracked(table.local.name) &&
+        misfit(table.local, *table.hub).empty()) {
+      clear_meta(db, "schema");
     }
     const std::size_t known = known_columns(db, table.local.number).size();
     if (known == table.local.columns.size() && triggers_are_current(db, table.local)) continue;
@@ -236,7 +246,7 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
     // Only when they first meet: a column that one side gains later waits for the other.
     if (problem.empty() && !table.hub) problem = one_sided_column(table.local, *hub);
   } else {
-    problem = "the hub does not track a table \"" + table.local.name + "\"";
+    problem = not_tracked(table.local.name);
   }
 
   const std::optional<HubTable> before = table.hub;

@@ -100,10 +100,15 @@ def test_a_column_renamed_on_the_hub(shop: Fleet, till: Device, old: Device) -> 
     assert state == "refused"
     assert why == ('column "name" of table "products" is gone, and it was tracked. Run tidemark_untrack(\'products\')'
                    " and tidemark_track('products') to track the table as it is now.")  # fmt: skip
+    till.plain_sql("alter table products rename column title to name")  # back again, and it goes on
+    till.sync()
+    assert problem(till)[0] == "ready"
+    till.plain_sql("alter table products rename column name to title")
     till.sql("select tidemark_untrack('products')")
     till.track("products")
     shop.settle()
-    assert till.sql("select key, mine, theirs from tidemark_conflicts") == [('["a"]', "Apfel", "apple")]
+    assert till.sql("select key, mine, theirs from tidemark_conflicts") == [
+        ('["a"]', "Apfel", "apple"), ('["b"]', "bread", "Brot")]  # fmt: skip
     assert till.rows("products", "id, title") == shop.database.sql("select id, title from products order by id")
     assert problem(till) == ("ready", None)
 
