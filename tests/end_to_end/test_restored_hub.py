@@ -1,0 +1,127 @@
+"""A hub that is put back to yesterday's backup: devices notice, load again, and lose nothing silently."""
+
+import json
+
+import pytest
+
+from support import Bridge, Device, Fleet
+
+
+@pytest.fixture
+def shop(fleet: Fleet) -> Fleet:
+    fleet.hub("create table products (id text primary key, name text, stock integer not null default 0)",
+              "insert into products values ('a', 'apple', 10), ('b', 'bread', 10)")  # fmt: skip
+    fleet.track("products")
+    fleet.hub("select tidemark.policy('products', 'stock', 'sum')")
+    return fleet
+
+
+def as_admin(fleet: Fleet, *statements: str) -> None:
+    fleet.bridge.stop()
+    fleet.database.close()
+    connection = fleet.database.cluster.connect("postgres")
+    connection.autocommit = True
+    for statement in statements:
+        connection.cursor().execute(statement)
+    connection.close()
+    fleet.bridge.start()
+
+
+def back_up(fleet: Fleet) -> None:
+    name = fleet.database.name
+    as_admin(fleet, f"create database {name}_backup template {name}")
+
+
+def restore(fleet: Fleet) -> None:
+    name = fleet.database.name
+    as_admin(fleet, f"drop database {name} with (force)", f"alter database {name}_backup rename to {name}")
+
+
+def lost(device: Device) -> list[tuple]:
+    return device.sql("select key, json_extract(mine, '$.name') from tidemark_conflicts where kind = 'lost' and state = 'open' order by 1")
+
+
+def grow(fleet: Fleet, commits: int) -> None:
+    """The restored hub goes on, beyond what the devices have read of the other one."""
+    for number in range(commits):
+        fleet.hub(f"insert into products values ('new {number}', 'after the restore', 0)")
+
+
+@pytest.mark.parametrize("grows", [False, True], ids=["shorter", "longer than before"])
+def test_devices_load_again_and_keep_what_they_have(shop: Fleet, grows: bool) -> None:
+    one, two = shop.device("one", "products"), shop.device("two", "products")
+    shop.settle()
+    back_up(shop)
+    one.sql("insert into products values ('c', 'made after the backup', 3)")
+    shop.hub("update products set name = 'Brot' where id = 'b'", "insert into products values ('d', 'by head office', 4)")
+    shop.settle()
+    two.sql("update products set name = 'Apfel' where id = 'a'")  # pending when the hub goes down
+    two.sql("update products set name = 'C' where id = 'c'")
+    two.sql("insert into products values ('e', 'only on two', 5)")
+    restore(shop)
+    if grows:
+        grow(shop, 10)
+        shop.hub("select tidemark.new_epoch()")  # nobody else could tell
+    shop.settle()
+    shop.assert_equal("products")
+    names = dict(shop.database.sql("select id, name from products where id not like 'new%'"))
+    assert names == {"a": "Apfel", "b": "bread", "c": "C", "e": "only on two"}
+    assert lost(one) == [('["c"]', "made after the backup"), ('["d"]', "by head office")]
+    assert lost(two) == [('["d"]', "by head office")]  # c was pending there, and is sent as a new row
+
+    two.sql("select tidemark_resolve(id, 'mine') from tidemark_conflicts where kind = 'lost'")
+    shop.settle()
+    shop.assert_equal("products")
+    assert shop.database.sql("select name from products where id = 'd'") == [("by head office",)]
+
+
+@pytest.mark.parametrize("backed_up", ["before the push", "after the push"])
+def test_a_sum_is_counted_once(shop: Fleet, backed_up: str) -> None:
+    """The push was accepted and not read back when the hub was restored: to before it, or to after it."""
+    till = shop.device("till", "products")
+    shop.settle()
+    shop.hub("update products set name = 'Apfel' where id = 'a'")
+    if backed_up == "before the push":
+        shop.database.sql("select tidemark.sequence()")
+        back_up(shop)
+    till.sql("update products set stock = stock - 1 where id = 'a'")
+    assert till.push()["pushed"] == 1
+    till.sql("update products set stock = stock - 2 where id = 'a'")
+    if backed_up == "after the push":
+        back_up(shop)
+    shop.hub("update products set stock = stock + 100 where id = 'b'")
+    restore(shop)
+    shop.hub("select tidemark.new_epoch()")
+    shop.settle()
+    shop.assert_equal("products")
+    assert shop.database.sql("select id, stock from products order by id") == [("a", 7), ("b", 10)]
+
+
+def test_a_device_that_enrolled_after_the_backup(shop: Fleet) -> None:
+    """The restored hub does not know its token: it says so, and connecting again keeps what is pending."""
+    back_up(shop)
+    till = shop.device("till", "products")
+    till.sql("insert into products values ('c', 'pending', 1)")
+    restore(shop)
+    with pytest.raises(Exception, match="unauthorized"):
+        till.sync()
+    assert [row[3] for row in till.pending()] == ["pending"]
+    till.connect(shop.bridge.url)
+    shop.settle()
+    shop.assert_equal("products")
+    assert ("c", "pending", 1) in till.rows("products")
+
+
+def test_the_bridge_goes_on(shop: Fleet) -> None:
+    """A restart of PostgreSQL alone is no restore: nothing is loaded again."""
+    till = shop.device("till", "products")
+    shop.settle()
+    epoch = till.status()["epoch"]
+    shop.database.close()
+    shop.database.cluster.restart()
+    shop.bridge.restart()
+    assert isinstance(shop.bridge, Bridge)
+    shop.hub("update products set name = 'x'")
+    assert till.sync()["pulled"] == 2
+    assert till.status()["epoch"] == epoch
+    assert json.loads(till.value("select tidemark_check()")) == []
