@@ -1,11 +1,13 @@
 #include "sqlite_extension/hub.h"
 
+#include <cstdlib>
 #include <algorithm>
 
 #include "common/error.h"
 #include "common/json_text.h"
 #include "common/wire.h"
 #include "sqlite_extension/catalog.h"
+#include "sqlite_extension/log.h"
 
 namespace tidemark::device {
 namespace {
@@ -138,6 +140,12 @@ dom::element answer_in(dom::parser& parser, const std::string& body) {
 
 std::int64_t clock_offset_ms(sqlite3* db) { return meta_integer(db, "clock_offset_ms", 0); }
 
+namespace {
+
+constexpr std::int64_t kClockJumpMs = 5000;
+
+}  // namespace
+
 void Hub::keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms) const {
   // The hub read its clock somewhere between our sending and our receiving. An
   // offset that allows for that is kept, so that a slow answer moves no clock.
@@ -145,6 +153,8 @@ void Hub::keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms) const {
   const std::int64_t most = hub_now_ms - http_.sent_ms();
   const std::int64_t kept = clock_offset_ms(db);
   const std::int64_t offset = std::max(least, std::min(kept, most));
+  const bool has_jumped = meta(db, "clock_offset_ms") && std::abs(offset - kept) > kClockJumpMs;
+  if (has_jumped) restamp_logs(db, kept, offset, hub_now_ms);
   if (offset != kept || !meta(db, "clock_offset_ms")) set_meta(db, "clock_offset_ms", std::to_string(offset));
 }
 

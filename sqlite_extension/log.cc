@@ -129,6 +129,24 @@ void rewrite_entry(sqlite3* db, const LocalTable& table, std::int64_t seq, const
   rewrite.run();
 }
 
+void restamp_logs(sqlite3* db, std::int64_t offset_before_ms, std::int64_t offset_ms, std::int64_t hub_now_ms) {
+  std::vector<std::int64_t> numbers;
+  Statement tables(db, "select number from main.tidemark_table");
+  while (tables.step()) numbers.push_back(tables.integer(0));
+  tables.reset();
+  for (const std::int64_t number : numbers) {
+    // at + ?1 and at + ?2 by the hub's clock are the two; rows that were there before tracking have 0.
+    Statement restamp(db, "update main.tidemark_log_" + std::to_string(number) + " set at = case"
+                          " when at + ?2 <= ?3 and (?2 >= ?1 or at + ?1 > ?3) then at"
+                          " when at + ?1 <= ?3 then at + ?1 - ?2"
+                          " else ?3 - ?2 end where op <> 0 and at <> 0");
+    restamp.bind(1, offset_before_ms);
+    restamp.bind(2, offset_ms);
+    restamp.bind(3, hub_now_ms);
+    restamp.run();
+  }
+}
+
 std::int64_t append_entry(sqlite3* db, const LocalTable& table, const Row& key, const Pending& pending, bool present) {
   const LogOp op = !pending.base_exists ? LogOp::kInsert : present ? LogOp::kUpdate : LogOp::kDelete;
   const std::vector<std::int64_t> masks = masks_of(pending);

@@ -57,6 +57,12 @@ void void_entries(sqlite3* db, const LocalTable& table, std::span<const std::int
 // none is touched.
 void rewrite_entry(sqlite3* db, const LocalTable& table, std::int64_t seq, const Pending& pending);
 
+// This machine's clock was set since the last answer: some pending writes have the
+// time of the clock before, and the offset that is known now would make them years
+// old, or of the future. Each gets the later of the two times that it may have been
+// made at and that is not in the future. Offsets are the hub's clock less ours, in ms.
+void restamp_logs(sqlite3* db, std::int64_t offset_before_ms, std::int64_t offset_ms, std::int64_t hub_now_ms);
+
 // Appends a row that says the same as `pending`: an insert, or an update or
 // delete of the row whose old values are the bases. Its seq.
 std::int64_t append_entry(sqlite3* db, const LocalTable& table, const Row& key, const Pending& pending, bool present);

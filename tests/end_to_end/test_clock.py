@@ -1,6 +1,11 @@
 """Who wrote later is told by the hub's clock: neither a slow line nor a wrong clock changes it."""
 
-from support import Fault, FaultProxy, Fleet
+import json
+from pathlib import Path
+
+import pytest
+
+from support import DeviceProcess, Fault, FaultProxy, Fleet, wait_until
 
 
 def test_a_slow_answer_does_not_move_the_clock(fleet: Fleet) -> None:
@@ -13,3 +18,67 @@ def test_a_slow_answer_does_not_move_the_clock(fleet: Fleet) -> None:
         a.sql("insert into t values ('x', 1)")
         a.sync()
         assert abs(a.status()["clock_offset_ms"]) < 50
+
+
+YEAR_S = 365 * 24 * 3600
+
+
+@pytest.fixture
+def prices(fleet: Fleet) -> Fleet:
+    fleet.hub("create table prices (id text primary key, price integer)", "insert into prices values ('a', 1), ('b', 1), ('c', 1), ('d', 1)")
+    fleet.track("prices")
+    return fleet
+
+
+def price(fleet: Fleet, key: str) -> int:
+    return fleet.database.value("select price from prices where id = %s", [key])
+
+
+@pytest.mark.parametrize("wrong_by_s", [3 * YEAR_S, -3 * YEAR_S, 600, -600])
+@pytest.mark.parametrize("syncs_first", [True, False], ids=["known", "not known yet"])
+def test_a_wrong_clock_decides_nothing(prices: Fleet, tmp_path: Path, wrong_by_s: int, syncs_first: bool) -> None:
+    """It is wrong from the beginning, or was set after the last contact."""
+    till = prices.device("till", "prices")
+    prices.settle()
+    till.close()
+    with DeviceProcess(till.path, tmp_path / "clock") as program:
+        program.set_clock(wrong_by_s)
+        if syncs_first:
+            program.sql("select tidemark_sync()")
+        program.sql("update prices set price = 20 where id = 'a'")
+        wait_for_the_next_moment(prices)
+        prices.hub("update prices set price = 30 where id in ('a', 'b')")
+        wait_for_the_next_moment(prices)
+        program.sql("update prices set price = 40 where id = 'b'")
+        program.sql("select tidemark_sync()")
+        offset = json.loads(program.sql("select tidemark_status()")[0][0])["clock_offset_ms"]
+    assert abs(offset + wrong_by_s * 1000) < 5000
+    prices.settle()
+    assert (price(prices, "a"), price(prices, "b")) == (30, 40)
+
+
+@pytest.mark.parametrize("wrong_by_s", [3 * YEAR_S, -3 * YEAR_S])
+def test_a_clock_that_jumps_between_two_writes(prices: Fleet, tmp_path: Path, wrong_by_s: int) -> None:
+    till = prices.device("till", "prices")
+    prices.settle()
+    till.close()
+    with DeviceProcess(till.path, tmp_path / "clock") as program:
+        program.sql("update prices set price = 20 where id = 'a'")
+        wait_for_the_next_moment(prices)
+        prices.hub("update prices set price = 30 where id in ('a', 'b', 'c')")
+        wait_for_the_next_moment(prices)
+        program.sql("update prices set price = 40 where id = 'b'")
+        program.set_clock(wrong_by_s)
+        program.sql("update prices set price = 50 where id = 'c'")
+        program.sql("update prices set price = 50 where id = 'd'")
+        wait_for_the_next_moment(prices)
+        prices.hub("update prices set price = 60 where id = 'd'")
+        program.sql("select tidemark_sync()")
+    prices.settle()
+    assert [price(prices, key) for key in "abcd"] == [30, 40, 50, 60]
+
+
+def wait_for_the_next_moment(fleet: Fleet) -> None:
+    """Times count in milliseconds: lets the hub's clock move on."""
+    now = fleet.database.value("select clock_timestamp() + interval '20 ms'")
+    wait_until(lambda: fleet.database.value("select clock_timestamp() > %s", [now]), "the next moment")

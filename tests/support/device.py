@@ -1,6 +1,7 @@
 """A device: one SQLite file, opened with the extension or without it, here or in a process to kill."""
 
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -127,13 +128,16 @@ class Device:
 class DeviceProcess:
     """A program of its own that has the device's file open with the extension: it can be killed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Path | None = None) -> None:
+        """`clock`: a file that says by how much the program's clock is wrong, now: see set_clock()."""
         program = Path(__file__).with_name("device_program.py")
+        self._clock = clock
         self._process = subprocess.Popen(
             [*process.DIES_WITH_US, sys.executable, "-E", program, path, require(DEVICE_EXTENSION)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | (wrong_clock(clock) if clock else {}),
         )
         assert self._read() == "ready"
 
@@ -142,6 +146,11 @@ class DeviceProcess:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def set_clock(self, wrong_by_s: int) -> None:
+        """Sets the program's clock, and no other, this many seconds ahead or behind."""
+        assert self._clock
+        self._clock.write_text(f"{wrong_by_s:+d}")
 
     def begin(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """Starts a statement and does not wait for it."""
@@ -187,6 +196,14 @@ class DeviceProcess:
                     pipe.close()
                 except BrokenPipeError:
                     continue  # the reader was killed with a statement still in the buffer
+
+
+def wrong_clock(file: Path) -> dict[str, str]:
+    """The environment of a program whose clock is wrong by what the file says (libfaketime)."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    file.write_text("+0")
+    preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD", ""), str(library))))
+    return {"LD_PRELOAD": preload, "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
 
 
 def open_with_extension(path: Path | str) -> sqlite3.Connection:
