@@ -58,6 +58,7 @@ class History:
         self.open_transaction: Any = None
         self.serial = itertools.count()
         self.sales_of_hub: list[Sale] = []
+        self.added: list[str] = []  # columns of the table counters
         self.bad_line = self.random.choice((0, 0.05, 0.2))
 
     def __enter__(self) -> "History":
@@ -105,6 +106,8 @@ class History:
             (1, self.back_up),
             (1, self.restore),
             (0.5, self.copy),
+            (2, self.write_with_a_wrong_clock),
+            (1, self.add_a_column),
         ]
         weights, choices = zip(*actions)
         return self.random.choices(choices, weights)[0]
@@ -290,6 +293,46 @@ class History:
         )
         self.counts["copies"] += 1
 
+    def write_with_a_wrong_clock(self) -> None:
+        """A program on a machine whose clock is years off, or is set while it runs."""
+        till = self.random.choice(self.tills)
+        before = self.tables_of(till)
+        till.device.close()
+        transactions = [self.dice.transaction(till.name, keys_in(before), on_device=True) for _ in range(2)]
+        with DeviceProcess(till.device.path, self.folder / f"{till.name}.clock") as program:
+            for statements in transactions:
+                program.set_clock(self.random.choice((0, 3, -3)) * 365 * 24 * 3600)
+                plain = [(text, values) for text, values in statements if not any(isinstance(v, bytes) for v in values)]
+                error = run_in(program, plain)
+                self.note(f"{till.name} writes by a wrong clock{outcome(error)}", plain)
+            till.writes += writes_between(before, self.tables_of(till))
+            till.device.close()
+            if self.random.random() < 0.3:
+                error = run_in(program, [("select tidemark_sync()", ())], begin=False)
+                self.note(f"{till.name} syncs by a wrong clock{outcome(error)}")
+        till.identities.add(till.device.status()["device"])
+
+    def add_a_column(self) -> None:
+        """Head office adds a column, and writes to it; some tills get it at once, the others in the end."""
+        if len(self.added) >= 3:
+            return self.write_on_hub()
+        column = f"note{len(self.added)}"
+        self.added.append(column)
+        default = self.random.choice(("", " default 'as before'"))
+        self.database.sql(f"alter table counters add column {column} text{default}")
+        self.database.sql(f"update counters set {column} = %s where id = %s", [self.dice.unique("hub"), self.random.choice("abc")])
+        self.note(f"the hub adds column {column}{default}")
+        for till in self.tills:
+            if self.random.random() < 0.4:
+                self.add_columns(till)
+
+    def add_columns(self, till: Till) -> None:
+        present = {name for (name,) in till.device.plain_sql("select name from pragma_table_info('counters')")}
+        for column in self.added:
+            if column not in present:
+                till.device.plain_sql(f"alter table counters add column {column} text")
+                self.note(f"{till.name} adds column {column}")
+
     # -- the end ------------------------------------------------------------------------------------------
 
     def heal(self) -> None:
@@ -297,6 +340,8 @@ class History:
         self.note("the line is good again")
         if self.open_transaction:
             self.begin_on_hub()
+        for till in self.tills:
+            self.add_columns(till)
         for number in range(15):
             moved = 0
             for till in self.tills:
@@ -323,6 +368,8 @@ class History:
         hub = {table: hub_rows(self.database, shape) for table, shape in self.shapes.items()}
         problems = self.check_log(commits, hub)
         problems += self.check_sums()
+        self.shapes = {table: shape_of(self.database, table) for table in TABLES}
+        hub = {table: hub_rows(self.database, shape) for table, shape in self.shapes.items()}
         for till in self.tills:
             problems += self.check_till(till, commits, hub)
         for problem in problems:
@@ -406,6 +453,26 @@ def run(cursor: Any, statements: list[Statement]) -> Exception | None:
         has_ended = isinstance(cursor, sqlite3.Cursor) and not cursor.connection.in_transaction
         if not has_ended:
             cursor.execute("rollback")
+        return error
+    return None
+
+
+def run_in(program: DeviceProcess, statements: list[Statement], begin: bool = True) -> Exception | None:
+    """The same in a program of its own."""
+    try:
+        if begin:
+            program.sql("begin")
+        for text, values in statements:
+            program.sql(text, values)
+        if begin:
+            program.sql("commit")
+    except sqlite3.OperationalError as error:
+        if begin:
+            program.begin("rollback")
+            try:
+                program.finish()
+            except sqlite3.OperationalError:
+                pass  # the statement that failed has rolled all back
         return error
     return None
 
