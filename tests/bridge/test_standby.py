@@ -27,7 +27,7 @@ def standby(cluster: Cluster) -> Iterator[Cluster]:
     subprocess.run(
         [binary("pg_basebackup"), "--pgdata", copied / "data", "--write-recovery-conf", "--checkpoint", "fast",
          "--no-sync", "--dbname", f"host={cluster.sockets} port={cluster.port} user=postgres"],
-        check=True, capture_output=True, cwd="/", **process.as_user(following.user),
+        check=True, capture_output=True, cwd="/", env=process.plain_environment(), **process.as_user(following.user),
     )  # fmt: skip
     os.rename(copied / "data", folder / "data")
     copied.rmdir()

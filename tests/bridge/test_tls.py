@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 
 from http_client import Client, RawConnection
-from support import Bridge, Database
+from support import Bridge, Database, process
 from support.paths import BRIDGE_PROGRAM
 from support.waiting import wait_until
 
@@ -42,7 +42,7 @@ def make_identity(folder: Path, name: str) -> Identity:
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
          "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost",
          "-keyout", made.key, "-out", made.certificate],
-        check=True, capture_output=True,
+        check=True, capture_output=True, env=process.plain_environment(),
     )  # fmt: skip
     return made
 
@@ -164,7 +164,7 @@ def test_it_does_not_start_with_a_wrong_pair(
     }
     files["nonsense"].write_text("nonsense")
     encrypt = ["openssl", "ec", "-aes256", "-passout", "pass:x", "-in", identity.key, "-out", files["encrypted key"]]
-    subprocess.run(encrypt, check=True, capture_output=True)
+    subprocess.run(encrypt, check=True, capture_output=True, env=process.plain_environment())
 
     result = subprocess.run(
         [BRIDGE_PROGRAM, "serve", "--postgres", "dbname=x", "--listen", "127.0.0.1:0",
