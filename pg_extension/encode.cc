@@ -115,13 +115,16 @@ void append_float4(std::string& out, float value) {
 
 void append_uuid(std::string& out, const pg_uuid_t& uuid) {
   constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
+  char text[38];
+  char* end = text;
+  *end++ = '"';
   for (int i = 0; i < UUID_LEN; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
-    out += kHex[uuid.data[i] >> 4];
-    out += kHex[uuid.data[i] & 15];
+    if (i == 4 || i == 6 || i == 8 || i == 10) *end++ = '-';
+    *end++ = kHex[uuid.data[i] >> 4];
+    *end++ = kHex[uuid.data[i] & 15];
   }
-  out += '"';
+  *end++ = '"';
+  out.append(text, end);
 }
 
 std::string_view bytes_of(Datum value) {
