@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Random histories of one hub and two to five devices: writes everywhere, a bad line, processes that die.
 
-    histories.py --count 200 --workers 2          random seeds, printed
+    histories.py --count 20000 --workers 8        random seeds, printed
     histories.py --seed 7 --count 10              seeds 7 to 16
     histories.py --seed 7 --trace                 one history, and what happened in it
 
@@ -64,13 +64,13 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="the first seed")
-    parser.add_argument("--count", type=int, default=None, help="how many histories (200; 1 if a seed is given)")
+    parser.add_argument("--count", type=int, default=None, help="how many histories (500; 1 if a seed is given)")
     parser.add_argument("--workers", type=int, default=2, help="how many at a time")
     parser.add_argument("--devices", type=int, help="how many devices (2 to 5 by chance)")
     parser.add_argument("--trace", action="store_true", help="print what happened also if all is well")
     arguments = parser.parse_args()
     if arguments.count is None:
-        arguments.count = 200 if arguments.seed is None else 1
+        arguments.count = 500 if arguments.seed is None else 1
     return arguments
 
 

@@ -60,6 +60,7 @@ class History:
         self.serial = itertools.count()
         self.sales_of_hub: list[Sale] = []
         self.added: list[str] = []  # columns of the table counters
+        self.hub_backup = False
         self.bad_line = self.random.choice((0, 0.05, 0.2))
 
     def __enter__(self) -> "History":
@@ -79,6 +80,8 @@ class History:
         self.line.stop()
         self.bridge.stop()
         self.database.close()
+        if self.hub_backup:
+            self.database.cluster.drop_database(f"{self.database.name}_backup")
 
     # -- playing ------------------------------------------------------------------------------------------
 
@@ -109,6 +112,8 @@ class History:
             (0.5, self.copy),
             (2, self.write_with_a_wrong_clock),
             (1, self.add_a_column),
+            (0.5, self.back_up_hub),
+            (0.5, self.restore_hub),
         ]
         weights, choices = zip(*actions)
         return self.random.choices(choices, weights)[0]
@@ -215,6 +220,9 @@ class History:
             self.note(f"{till.name} {call}: {report}")
         except sqlite3.OperationalError as error:
             self.note(f"{till.name} {call} failed: {error}")
+            if self.counts["restored hubs"] and "unknown token" in str(error):
+                wait_until(lambda: self.connected(till.device), f"{till.name} to enrol")  # it came after the backup
+                return
             assert "Hint: " in str(error), f"{call} failed without a hint: {error}"
             is_excused = self.counts["faults"] > before or "database was lost" in str(error)
             assert is_excused, f"{call} failed and nothing was wrong with the line: {error}"
@@ -336,6 +344,42 @@ class History:
                 till.device.plain_sql(f"alter table counters add column {column} text")
                 self.note(f"{till.name} adds column {column}")
 
+    def back_up_hub(self) -> None:
+        if self.hub_backup:
+            return self.write_on_hub()
+        self.note("the hub is backed up")
+        self.as_admin(f"create database {self.database.name}_backup template {self.database.name}")
+        self.hub_backup = True
+
+    def restore_hub(self) -> None:
+        """The hub goes back to its backup. What it had accepted since is in nobody's log any more."""
+        if not self.hub_backup:
+            return self.write_on_hub()
+        self.note("the hub is restored")
+        name = self.database.name
+        self.as_admin(f"drop database {name} with (force)", f"alter database {name}_backup rename to {name}")
+        self.database.sql("select tidemark.new_epoch()")
+        self.hub_backup = False
+        self.counts["restored hubs"] += 1
+        self.added = [name for (name,) in self.database.sql(
+            "select attname from pg_attribute where attrelid = 'counters'::regclass and attname like 'note%' and attnum > 0")]  # fmt: skip
+        for till in self.tills:
+            till.writes.clear()
+            till.backup = None
+
+    def as_admin(self, *statements: str) -> None:
+        """Statements on whole databases: nobody may be connected."""
+        if self.open_transaction:
+            self.begin_on_hub()
+        self.bridge.stop()
+        self.database.close()
+        connection = self.database.cluster.connect("postgres")
+        # A copied sequence that PostgreSQL has logged ahead goes back after a crash, unless there was a checkpoint.
+        for statement in (*statements, "checkpoint"):
+            connection.cursor().execute(statement)
+        connection.close()
+        self.bridge.start()
+
     # -- the end ------------------------------------------------------------------------------------------
 
     def heal(self) -> None:
@@ -359,6 +403,9 @@ class History:
         try:
             report = till.device.sync()
         except sqlite3.OperationalError as error:
+            if self.counts["restored hubs"] and "unknown token" in str(error):
+                self.connected(till.device)
+                return None
             assert "database was lost" in str(error), f"sync failed in the end: {error}"
             return None
         self.note(f"{till.name} sync: {report}")
@@ -393,7 +440,7 @@ class History:
     def check_sums(self) -> list[str]:
         """Every sale counts once. One that a file was copied or restored with may count once for each of its
         lives, and one that was lost with a restored file may have been sent before."""
-        if self.counts["copies"] or self.counts["restores"]:
+        if self.counts["copies"] or self.counts["restores"] or self.counts["restored hubs"]:
             return []
         wanted = dict(COUNTERS)
         for _, key, pieces, amount in [*self.sales_of_hub, *(sale for till in self.tills for sale in till.sales)]:
