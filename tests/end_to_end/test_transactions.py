@@ -1,0 +1,117 @@
+"""What one transaction wrote is seen at once or not at all, on both sides, whatever its size."""
+
+import threading
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from support import Bridge, Device, Fault, FaultProxy, Fleet, wait_until
+
+ROWS = 2000
+
+
+@pytest.fixture
+def accounts(fleet: Fleet) -> Fleet:
+    fleet.hub("create table accounts (id text primary key, parent text references accounts, amount integer not null)",
+              f"insert into accounts select 'a' || i, null, 10 from generate_series(1, {ROWS}) i")  # fmt: skip
+    fleet.track("accounts")
+    return fleet
+
+
+@pytest.fixture
+def small_pages(accounts: Fleet, tmp_path: Path) -> Iterator[Bridge]:
+    """A bridge whose pages are far smaller than the commits."""
+    with Bridge(accounts.database.bridge_dsn(), tmp_path / "small.log", ("--page-bytes", "5000")) as bridge:
+        yield bridge
+
+
+def watch(total: Callable[[], int]) -> tuple[threading.Event, set[int], threading.Thread]:
+    """Asks for the total again and again until told to stop."""
+    stop, seen = threading.Event(), set()
+
+    def look() -> None:
+        while not stop.is_set():
+            seen.add(total())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    return stop, seen, thread
+
+
+def test_a_commit_of_the_hub_appears_at_once(accounts: Fleet, small_pages: Bridge) -> None:
+    """Money moves between all rows in one transaction; a reader beside the sync never sees part of it."""
+    till = accounts.device("till", "accounts", url=small_pages.url)
+    till.plain_sql("pragma journal_mode = wal")
+    till.sync()
+
+    def total() -> int:
+        return till.plain_sql("select sum(amount) from accounts")[0][0]
+
+    accounts.hub("update accounts set amount = amount + case when substr(id, 2)::int % 2 = 0 then 7 else -7 end")
+    stop, seen, thread = watch(total)
+    pulled = till.sync()["pulled"]
+    stop.set()
+    thread.join()
+    assert pulled == ROWS
+    assert seen == {ROWS * 10}
+    accounts.assert_equal("accounts")
+
+
+def test_a_commit_that_came_in_part_is_not_shown(accounts: Fleet, small_pages: Bridge) -> None:
+    with FaultProxy(small_pages.port) as line:
+        till = accounts.device("till", "accounts", url=line.url)
+        till.sync()
+        accounts.hub("update accounts set amount = 0")
+        line.next(Fault.NONE, Fault.NONE, *[Fault.LOSE_ANSWER] * 20, path="GET /v1/log")
+        with pytest.raises(Exception, match="no answer"):
+            till.sync()
+        assert till.value("select count(*) from tidemark_page") > 0
+        assert till.value("select count(*) from accounts where amount = 0") == 0
+        line.heal()
+        till.sync()
+    accounts.assert_equal("accounts")
+
+
+def test_a_child_that_comes_pages_before_its_parent(accounts: Fleet, small_pages: Bridge) -> None:
+    """In key order of the first load, and in one commit; foreign keys are on."""
+    accounts.hub("update accounts set parent = 'z' where false",
+                 "insert into accounts values ('z', null, 0)",
+                 "update accounts set parent = 'z' where id like 'a%'",
+                 "begin; set constraints all deferred; insert into accounts values ('zz', 'z', 1); commit")  # fmt: skip
+    till = accounts.device("till", "accounts", url=small_pages.url)
+    till.sql("pragma foreign_keys = on")
+    till.sync()
+    accounts.assert_equal("accounts")
+    assert till.value("select tidemark_check()") == "[]"
+    accounts.hub("begin; insert into accounts values ('y', null, 1); update accounts set parent = 'y'; delete from accounts where id = 'z'; commit")
+    till.sync()
+    accounts.assert_equal("accounts")
+    assert till.sql("pragma foreign_key_check") == []
+
+
+def test_a_push_appears_at_once_on_the_hub(accounts: Fleet) -> None:
+    till = accounts.device("till", "accounts")
+    till.sql("update accounts set amount = amount + case when substr(id, 2) % 2 = 0 then 7 else -7 end")
+    reader = accounts.database.connect()
+
+    def total() -> int:
+        cursor = reader.cursor()
+        cursor.execute("select sum(amount) from accounts")
+        return cursor.fetchone()[0]
+
+    stop, seen, thread = watch(total)
+    assert till.sync()["pushed"] == ROWS
+    wait_until(lambda: len(seen) > 0, "a look at the hub")
+    stop.set()
+    thread.join()
+    reader.close()
+    assert seen == {ROWS * 10}
+    accounts.assert_equal("accounts")
+
+
+def test_rows_of_one_push_are_one_commit(accounts: Fleet) -> None:
+    till: Device = accounts.device("till", "accounts")
+    till.sql("update accounts set amount = 1")
+    till.sync()
+    assert accounts.database.sql("select count(distinct seq), count(*) from tidemark.log where device is not null") == [(1, ROWS)]
