@@ -112,8 +112,8 @@ class History:
             (0.5, self.copy),
             (2, self.write_with_a_wrong_clock),
             (1, self.add_a_column),
-            (0.5, self.back_up_hub),
-            (0.5, self.restore_hub),
+            (0.7, self.back_up_hub),
+            (0.7, self.restore_hub),
         ]
         weights, choices = zip(*actions)
         return self.random.choices(choices, weights)[0]
@@ -218,7 +218,7 @@ class History:
         try:
             report = getattr(till.device, call)()
             self.note(f"{till.name} {call}: {report}")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self.note(f"{till.name} {call} failed: {error}")
             if self.counts["restored hubs"] and "unknown token" in str(error):
                 wait_until(lambda: self.connected(till.device), f"{till.name} to enrol")  # it came after the backup
@@ -238,7 +238,7 @@ class History:
         timer.start()
         try:
             self.note(f"{till.name}: {till.device.sync()}")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self.note(f"{till.name} failed: {error}")
             assert "Hint: " in str(error), f"sync failed without a hint: {error}"
         timer.join()
@@ -402,7 +402,7 @@ class History:
         """The report; None where PostgreSQL was away and the bridge had not noticed."""
         try:
             report = till.device.sync()
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if self.counts["restored hubs"] and "unknown token" in str(error):
                 self.connected(till.device)
                 return None
@@ -516,7 +516,7 @@ def run_in(program: DeviceProcess, statements: list[Statement], begin: bool = Tr
             program.sql(text, values)
         if begin:
             program.sql("commit")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if begin:
             program.begin("rollback")
             try:
