@@ -83,6 +83,6 @@ def test_a_clock_that_jumps_between_two_writes(prices: Fleet, tmp_path: Path, wr
 
 
 def wait_for_the_next_moment(fleet: Fleet) -> None:
-    """Times count in milliseconds: lets the hub's clock move on."""
-    now = fleet.database.value("select clock_timestamp() + interval '20 ms'")
+    """Lets the hub's clock move on by more than an answer may take: so exactly is the offset known."""
+    now = fleet.database.value("select clock_timestamp() + interval '600 ms'")
     wait_until(lambda: fleet.database.value("select clock_timestamp() > %s", [now]), "the next moment")

@@ -81,6 +81,10 @@ const Operation kOperations[] = {
      "select tidemark_resolve(2, 'theirs')"},
     {"give up a reject", std::string(kTables) + kTracked + kConflicts,
      "select tidemark_resolve(3, 'theirs')"},
+    {"policy", std::string(kTables) + kTracked,
+     "select tidemark_policy('t', 's', ':mine || :theirs')"},
+    {"check", std::string(kTables) + kTracked, "select tidemark_check()"},
+    {"configure", std::string(kTables) + kTracked, "select tidemark_configure('keep_conflicts', 1)"},
     {"retry", std::string(kTables) + kTracked + kConflicts, "select tidemark_retry(3)"},
 };
 
