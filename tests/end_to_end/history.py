@@ -87,7 +87,6 @@ class History:
     # -- playing ------------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        # Not in the template: a copied sequence that PostgreSQL has logged ahead goes back after a crash.
         for key, (pieces, amount) in COUNTERS.items():
             self.database.sql("insert into counters values (%s, %s, %s)", [key, pieces, amount])
         self.write_on_hub(self.dice.opening("hub"))
@@ -375,8 +374,7 @@ class History:
         self.bridge.stop()
         self.database.close()
         connection = self.database.cluster.connect("postgres")
-        # A copied sequence that PostgreSQL has logged ahead goes back after a crash, unless there was a checkpoint.
-        for statement in (*statements, "checkpoint"):
+        for statement in (*statements, "checkpoint"):  # why: see histories.py
             connection.cursor().execute(statement)
         connection.close()
         self.bridge.start()
