@@ -125,10 +125,9 @@ def run_history(cluster: Cluster, seed: int, devices: int | None) -> tuple[str, 
     folder.mkdir()
     admin = cluster.connect("postgres")
     admin.cursor().execute(f"create database seed_{seed} template {TEMPLATE}")
-    # A copied sequence that PostgreSQL has logged ahead goes back after a crash, unless there was a checkpoint.
-    admin.cursor().execute("checkpoint")
     admin.close()
     database = Database(cluster, f"seed_{seed}")
+    database.log_sequences()
     history = History(database, folder, seed, devices)
     try:
         with history:

@@ -358,6 +358,7 @@ class History:
         self.note("the hub is restored")
         name = self.database.name
         self.as_admin(f"drop database {name} with (force)", f"alter database {name}_backup rename to {name}")
+        self.database.log_sequences()
         self.database.sql("select tidemark.new_epoch()")
         self.hub_backup = False
         self.counts["restored hubs"] += 1
@@ -374,7 +375,7 @@ class History:
         self.bridge.stop()
         self.database.close()
         connection = self.database.cluster.connect("postgres")
-        for statement in (*statements, "checkpoint"):  # why: see histories.py
+        for statement in statements:
             connection.cursor().execute(statement)
         connection.close()
         self.bridge.start()

@@ -219,6 +219,12 @@ class Database:
         rows = self.sql(statement, parameters)
         return rows[0][0] if rows else None
 
+    def log_sequences(self) -> None:
+        """After the database was made as a copy: PostgreSQL logs sequences ahead, in the original, so those of the
+        copy would go back after a crash."""
+        for (name,) in self.sql("select oid::regclass::text from pg_class where relkind = 'S'"):
+            self.sql(f"select setval(%s, last_value, is_called) from {name}", [name])
+
     def reconnect(self) -> None:
         """Forgets the connection, after a kill of the server."""
         self.close()
