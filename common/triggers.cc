@@ -75,6 +75,7 @@ std::string log_update(const LocalTable& table) {
     names += ", m" + number(m);
     std::string mask;
     for (std::size_t i = m * kMaskBits; i < table.columns.size() && i < (m + 1) * kMaskBits; ++i) {
+      if (table.columns[i].not_null) continue;
       const std::size_t bit = i % kMaskBits;
       const std::string name = quote_identifier(table.columns[i].name);
       const std::string flag = "(OLD." + name + " is null and NEW." + name + " is not null)";
@@ -182,10 +183,6 @@ std::vector<Trigger> triggers_of(const LocalTable& table) {
   add("insert", "before insert", "", replaced + log_key(table, LogOp::kInsert, "NEW"));
   add("delete", "before delete", "", log_old_row(table, LogOp::kDelete));
 
-  std::string update = log_update(table);
-  if (has_rowid) {
-    update += log_holders(table, "tidemark_row." + table.rowid_name + " = NEW." + table.rowid_name + " and NEW." + table.rowid_name + " <> OLD." + table.rowid_name);
-  }
   std::string other_row = " and not (";
   std::string of_key;
   for (std::size_t i = 0; i < table.key.size(); ++i) {
@@ -215,8 +212,13 @@ std::vector<Trigger> triggers_of(const LocalTable& table) {
   }
   if (!displaced.empty()) add("displace", "before update" + (of_any ? "" : of_unique), "", displaced);
 
+  if (has_rowid) {
+    add("move", "before update of rowid, _rowid_, oid", "",
+        log_holders(table, "tidemark_row." + table.rowid_name + " = NEW." + table.rowid_name + " and NEW." + table.rowid_name + " <> OLD." + table.rowid_name));
+  }
+
   // SQLite runs the newest trigger first: what changes comes before where the row goes.
-  add("update", "before update", "", update);
+  add("update", "before update", "", log_update(table));
 
   const LocalColumn& first_key = table.key[0];
   const bool fills_key = table.key.size() == 1 && has_rowid && !first_key.not_null &&

@@ -1,6 +1,9 @@
 #include "sqlite_extension/catalog.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
 
 #include "common/error.h"
 #include "common/quote.h"
@@ -223,7 +226,9 @@ void save_state(sqlite3* db, const TrackedTable& table) {
   save.run();
 }
 
-std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, const std::vector<std::string>& known) {
+namespace {
+
+std::optional<LocalTable> read_shape(sqlite3* db, std::string_view name, const std::vector<std::string>& known) {
   Statement find(db,
                  "select m.name, m.type, l.type, l.wr, l.strict from main.sqlite_master m"
                  " join pragma_table_list l on l.schema = 'main' and l.name = m.name"
@@ -276,6 +281,37 @@ std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, cons
     if (!is_binary(table.key_collations[i])) table.key[i].binary_collation = false;
   }
   return table;
+}
+
+}  // namespace
+
+struct Shapes {
+  sqlite3* db = nullptr;
+  std::int64_t schema = -1;
+  std::map<std::pair<std::string, std::vector<std::string>>, std::optional<LocalTable>> tables;
+};
+
+static thread_local std::unique_ptr<Shapes> shapes;  // of the call that this thread is in
+
+ShapeCache::ShapeCache(sqlite3* db) : outer_(std::make_unique<Shapes>()) {
+  outer_->db = db;
+  outer_.swap(shapes);
+}
+
+ShapeCache::~ShapeCache() { outer_.swap(shapes); }
+
+std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, const std::vector<std::string>& known) {
+  if (!shapes || shapes->db != db) return read_shape(db, name, known);
+  Statement version(db, "pragma main.schema_version");
+  version.step();
+  if (version.integer(0) != shapes->schema) {
+    shapes->tables.clear();
+    shapes->schema = version.integer(0);
+  }
+  auto key = std::make_pair(std::string(name), known);
+  const auto found = shapes->tables.find(key);
+  if (found != shapes->tables.end()) return found->second;
+  return shapes->tables.emplace(std::move(key), read_shape(db, name, known)).first->second;
 }
 
 std::int64_t now_ms(sqlite3* db) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,19 @@ void save_state(sqlite3* db, const TrackedTable& table);
 // behind. Throws Error{kUnsupported} for what cannot be captured: a view, a
 // virtual table, no primary key, an expression in a UNIQUE index.
 std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, const std::vector<std::string>& known);
+
+// While one lives on a thread, inspect_table() reads a shape of its connection once
+// for each state of the schema: a sync asks for all of them at every step.
+class ShapeCache {
+ public:
+  explicit ShapeCache(sqlite3* db);
+  ~ShapeCache();
+  ShapeCache(const ShapeCache&) = delete;
+  ShapeCache& operator=(const ShapeCache&) = delete;
+
+ private:
+  std::unique_ptr<struct Shapes> outer_;
+};
 
 // Milliseconds since 1970 by this machine's clock.
 std::int64_t now_ms(sqlite3* db);

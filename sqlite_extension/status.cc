@@ -7,11 +7,6 @@
 namespace tidemark::device {
 namespace {
 
-std::int64_t count(sqlite3* db, const char* sql) {
-  Statement statement(db, sql);
-  return statement.step() ? statement.integer(0) : 0;
-}
-
 std::string pushes(sqlite3* db) {
   std::string list = "[";
   Statement pushes(db, "select number, state, changes, sealed_at from main.tidemark_push order by number");
@@ -47,10 +42,13 @@ std::string status_json(sqlite3* db) {
   for (const char* key : {"clock_offset_ms", "last_sync_at"}) {
     meta(db, key) ? status.add(key, meta_integer(db, key, 0)) : status.add_json(key, "null");
   }
-  status.add("pending", count(db, "select count(*) from main.tidemark_pending where state not in ('rejected', 'waiting')"));
-  status.add("rejected", count(db, "select count(*) from main.tidemark_pending where state = 'rejected'"));
-  status.add("waiting", count(db, "select count(*) from main.tidemark_pending where state = 'waiting'"));
-  status.add("conflicts", count(db, "select count(*) from main.tidemark_conflict where state = 'open'"));
+  Statement counts(db,
+                   "select count(*) filter (where state not in ('rejected', 'waiting')), count(*) filter (where state = 'rejected'),"
+                   " count(*) filter (where state = 'waiting'), (select count(*) from main.tidemark_conflict where state = 'open')"
+                   " from main.tidemark_pending");
+  counts.step();
+  status.add("pending", counts.integer(0)).add("rejected", counts.integer(1));
+  status.add("waiting", counts.integer(2)).add("conflicts", counts.integer(3));
   return status.add_json("pushes", pushes(db)).add_json("tables", tables(db)).text();
 }
 

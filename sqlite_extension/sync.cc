@@ -54,7 +54,7 @@ std::string SyncReport::json() const {
   return report.add("cursor", cursor).add("bytes_in", bytes_in).add("bytes_out", bytes_out).text();
 }
 
-Session::Session(sqlite3* db) : db_(db), hub_(Hub::of(db)) {
+Session::Session(sqlite3* db) : db_(db), shapes_(db), hub_(Hub::of(db)) {
   Statement last(db, "select ifnull(max(id), 0) from main.tidemark_conflict");
   last.step();
   last_conflict_ = last.integer(0);

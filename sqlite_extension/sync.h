@@ -55,6 +55,7 @@ class Session {
   void load_everything_again();
 
   sqlite3* db_;
+  ShapeCache shapes_;
   Hub hub_;
   SyncReport report_;
   std::int64_t last_conflict_ = 0;

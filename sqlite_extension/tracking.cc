@@ -216,6 +216,8 @@ void refresh_tracking(sqlite3* db) {
     if (known == table.local.columns.size() && triggers_are_current(db, table.local)) continue;
 
     Savepoint savepoint(db);
+    // Refused when the two first met, and now it may fit.
+    if (table.state == TableState::kRefused && !table.hub) clear_meta(db, "schema");
     extend_log(db, table.local, known);
     install_triggers(db, table.local);
     Statement note(db, "update main.tidemark_table set columns = ?2 where number = ?1");

@@ -241,20 +241,37 @@ CREATE TRIGGER tidemark_displace_7 before update of "body" on "note" begin
     select 4, now, tidemark_row."id", tidemark_row."body", tidemark_row."stars"
     from "note" as tidemark_row where tidemark_row."body" = NEW."body" and not (tidemark_row."id" is OLD."id");
 end;
+CREATE TRIGGER tidemark_move_7 before update of rowid, _rowid_, oid on "note" begin
+  insert into tidemark_log_7(op, at, k0, c0, c1)
+    select 4, now, tidemark_row."id", tidemark_row."body", tidemark_row."stars"
+    from "note" as tidemark_row where tidemark_row.rowid = NEW.rowid and NEW.rowid <> OLD.rowid;
+end;
 CREATE TRIGGER tidemark_update_7 before update on "note" begin
   insert into tidemark_log_7(op, at, m0, k0, c0, c1)
     values (2, now,
       (OLD."body" is null and NEW."body" is not null) | ((OLD."stars" is null and NEW."stars" is not null) << 1), OLD."id",
       case when (OLD."body" is not NEW."body") then OLD."body" end,
       case when (OLD."stars" is not NEW."stars" or NEW."stars" = -9223372036854775808 and typeof(OLD."stars") <> typeof(NEW."stars")) then OLD."stars" end);
-  insert into tidemark_log_7(op, at, k0, c0, c1)
-    select 4, now, tidemark_row."id", tidemark_row."body", tidemark_row."stars"
-    from "note" as tidemark_row where tidemark_row.rowid = NEW.rowid and NEW.rowid <> OLD.rowid;
 end;
 CREATE TRIGGER tidemark_fill_7 after insert on "note" when NEW."id" is null begin
   update "note" set "id" = printf('%08x-%04x-7%03x-%04x-%012x', now >> 16, now & 65535, random() & 4095, 32768 | (random() & 16383), random() & 281474976710655) where rowid = NEW.rowid;
 end;
 )golden");
+}
+
+TEST(Triggers, AColumnThatIsNeverNullNeedsNoBit) {
+  LocalTable table;
+  table.name = "note";
+  table.number = 7;
+  table.key = {column("id", "text")};
+  table.columns = {column("body", "text"), column("stars", "integer")};
+  table.columns[0].not_null = true;
+  std::string update;
+  for (const Trigger& trigger : triggers_of(table)) {
+    if (trigger.name == "tidemark_update_7") update = trigger.sql;
+  }
+  EXPECT_EQ(update.find("\"body\" is null"), std::string::npos);
+  EXPECT_NE(update.find("((OLD.\"stars\" is null and NEW.\"stars\" is not null) << 1)"), std::string::npos);
 }
 
 TEST(Triggers, TheTimeIsInMilliseconds) {

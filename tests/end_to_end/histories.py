@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Random histories of one hub and two to five devices: writes everywhere, a bad line, processes that die.
 
-    histories.py --count 20000 --workers 8        random seeds, printed
+    histories.py --count 20000 --workers 4 --folder /dev/shm/histories
+                                                  random seeds, printed; in memory it is twice as fast
     histories.py --seed 7 --count 10              seeds 7 to 16
     histories.py --seed 7 --trace                 one history, and what happened in it
 
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from history import History  # noqa: E402
 from shop import POLICIES, SCHEMA, TABLES  # noqa: E402
-from support import Cluster, Database  # noqa: E402
+from support import Bridge, Cluster, Database, Device  # noqa: E402
 from support.paths import BUILD  # noqa: E402
 
 FOLDER = BUILD / "test" / "histories"
@@ -38,20 +39,21 @@ def main() -> int:
     first = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**9)
     seeds = range(first, first + arguments.count)
     print(f"histories: seeds {first} to {seeds[-1]}, {arguments.workers} at a time", flush=True)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    folder: Path = arguments.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
     started = time.monotonic()
     passed = failed = 0
     counts: Counter = Counter()
-    for seed, error, trace, counted in results(seeds, arguments.workers, arguments.devices):
+    for seed, error, trace, counted in results(seeds, arguments.workers, arguments.devices, folder):
         passed, failed = passed + (not error), failed + bool(error)
         counts += counted
         if arguments.trace:
             print("\n".join(trace))
         if error:
-            (FOLDER / f"seed-{seed}" / "trace").write_text("\n".join(trace) + "\n")
-            print(f"\nhistory {seed} failed: {error}\nfiles, and the whole trace: {FOLDER / f'seed-{seed}'}")
+            (folder / f"seed-{seed}" / "trace").write_text("\n".join(trace) + "\n")
+            print(f"\nhistory {seed} failed: {error}\nfiles, and the whole trace: {folder / f'seed-{seed}'}")
             print("the end of it:", *trace[-40:], sep="\n  ")
             print(f"again: /usr/bin/python3 {Path(__file__)} --seed {seed} --count 1\n", flush=True)
         elif (passed + failed) % 20 == 0:
@@ -67,6 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=None, help="how many histories (500; 1 if a seed is given)")
     parser.add_argument("--workers", type=int, default=2, help="how many at a time")
     parser.add_argument("--devices", type=int, help="how many devices (2 to 5 by chance)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the databases are, emptied before (%(default)s)")
     parser.add_argument("--trace", action="store_true", help="print what happened also if all is well")
     arguments = parser.parse_args()
     if arguments.count is None:
@@ -74,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def results(seeds: range, workers: int, devices: int | None) -> Iterator[tuple[int, str, list[str], Counter]]:
+def results(seeds: range, workers: int, devices: int | None, folder: Path) -> Iterator[tuple[int, str, list[str], Counter]]:
     """(seed, error or '', trace, counts) of each history as it ends. Each worker has a server of its own."""
     workers = min(workers, len(seeds))
     context = multiprocessing.get_context("spawn")
@@ -82,7 +85,7 @@ def results(seeds: range, workers: int, devices: int | None) -> Iterator[tuple[i
     running = []
     for number in range(workers):
         share = list(seeds[number::workers])
-        worker = context.Process(target=work, args=(number, share, devices, queue), daemon=True)
+        worker = context.Process(target=work, args=(number, share, devices, folder, queue), daemon=True)
         worker.start()
         running.append(worker)
     for _ in seeds:
@@ -94,12 +97,13 @@ def results(seeds: range, workers: int, devices: int | None) -> Iterator[tuple[i
         worker.join()
 
 
-def work(number: int, seeds: list[int], devices: int | None, queue: multiprocessing.Queue) -> None:
+def work(number: int, seeds: list[int], devices: int | None, folder: Path, queue: multiprocessing.Queue) -> None:
     try:
-        with Cluster(FOLDER / f"cluster-{number}") as cluster:
+        with Cluster(folder / f"cluster-{number}") as cluster:
             make_template(cluster)
+            prepared = prepare_file(cluster, folder / f"prepared-{number}")
             for seed in seeds:
-                queue.put((seed, *run_history(cluster, seed, devices)))
+                queue.put((seed, *run_history(cluster, seed, devices, prepared, folder / f"seed-{seed}")))
     except BaseException:
         queue.put(traceback.format_exc())
         raise
@@ -119,16 +123,38 @@ def make_template(cluster: Cluster) -> None:
     template.close()
 
 
-def run_history(cluster: Cluster, seed: int, devices: int | None) -> tuple[str, list[str], Counter]:
-    """The error, or '', the trace and what was counted."""
-    folder = FOLDER / f"seed-{seed}"
+def prepare_file(cluster: Cluster, folder: Path) -> Path:
+    """A device's file that has the tables tracked and has never heard of a hub, copied for most devices."""
     folder.mkdir()
+    hub = copy_of_template(cluster, "prepared")
+    with Bridge(hub.bridge_dsn(), folder / "bridge.log") as bridge, Device(folder / "model.db") as model:
+        model.connect(bridge.url)
+        model.track(*TABLES)
+        definitions = model.sql("select sql from sqlite_master where sql is not null and type <> 'trigger' and tbl_name not like 'tidemark%'")
+    hub.drop()
+    with Device(folder / "device.db") as device:
+        for (definition,) in definitions:
+            device.plain_sql(definition)
+        device.track(*TABLES)
+    return device.path
+
+
+def copy_of_template(cluster: Cluster, name: str) -> Database:
     admin = cluster.connect("postgres")
-    admin.cursor().execute(f"create database seed_{seed} template {TEMPLATE}")
+    admin.cursor().execute(f"create database {name} template {TEMPLATE}")
     admin.close()
-    database = Database(cluster, f"seed_{seed}")
+    database = Database(cluster, name)
     database.log_sequences()
-    history = History(database, folder, seed, devices)
+    return database
+
+
+def run_history(
+    cluster: Cluster, seed: int, devices: int | None, prepared: Path, folder: Path
+) -> tuple[str, list[str], Counter]:
+    """The error, or '', the trace and what was counted."""
+    folder.mkdir()
+    database = copy_of_template(cluster, f"seed_{seed}")
+    history = History(database, folder, seed, devices, prepared)
     try:
         with history:
             history.play()

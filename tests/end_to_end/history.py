@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 import sqlite3
 import threading
 from collections import Counter
@@ -47,10 +48,11 @@ class Till:
 class History:
     """Plays one history on a fresh database. The same seed rolls the same dice."""
 
-    def __init__(self, database: Database, folder: Path, seed: int, devices: int | None = None) -> None:
+    def __init__(self, database: Database, folder: Path, seed: int, devices: int | None, prepared: Path) -> None:
         self.random = random.Random(seed)
         self.database = database
         self.folder = folder
+        self.prepared = prepared
         self.dice = Dice(self.random)
         self.trace: list[str] = []
         self.counts: Counter = Counter()
@@ -66,7 +68,7 @@ class History:
 
     def __enter__(self) -> "History":
         self.shapes = {table: shape_of(self.database, table) for table in TABLES}
-        self.bridge = Bridge(self.database.bridge_dsn(), self.folder / "bridge.log", ("--log-level", "debug")).start()
+        self.bridge = Bridge(self.database.bridge_dsn(), self.folder / "bridge.log", ("--log-level", "debug", "--connections", "2")).start()
         self.line = FaultProxy(self.bridge.port, choose=self._fault)
         self.line.delay_s = 0.02
         self.faults_on = False
@@ -119,16 +121,25 @@ class History:
         return self.random.choices(choices, weights)[0]
 
     def join(self) -> None:
-        """A new device loads what there is."""
+        """A new device loads what there is: one with an empty file, or more often one whose tables are tracked."""
         if len(self.tills) >= self.wanted:
             return self.write_on_device()
         device = Device(self.folder / f"till{len(self.tills)}.db")
-        self.note(f"{device.name} joins")
+        is_empty = self.random.random() < 0.25
+        if not is_empty:
+            shutil.copyfile(self.prepared, device.path)
+        self.note(f"{device.name} joins with {'an empty' if is_empty else 'a prepared'} file")
         if self.random.random() < 0.5:
             device.plain_sql("pragma journal_mode = wal")
         wait_until(lambda: self.connected(device), f"{device.name} to enrol")
-        device.track(*TABLES)
-        self.tills.append(Till(device, recursive_triggers=self.random.random() < 0.3))
+        till = Till(device, recursive_triggers=self.random.random() < 0.3)
+        if is_empty:
+            device.track(*TABLES)
+        else:
+            if self.random.random() < 0.5:
+                self.add_columns(till)
+            device.pull()
+        self.tills.append(till)
         self.sync(self.tills[-1])
 
     def connected(self, device: Device) -> bool:
@@ -164,7 +175,11 @@ class History:
         connection = till.device.plain() if is_plain else till.device.connection
         cursor = connection.cursor()
         cursor.execute("begin immediate")
-        (before,) = cursor.execute("select amount from counters where id = ?", (key,)).fetchone()
+        found = cursor.execute("select amount from counters where id = ?", (key,)).fetchone()
+        if not found:  # a prepared file has not got head office's new column yet
+            connection.execute("rollback")
+            return
+        (before,) = found
         cursor.execute(
             "update counters set pieces = pieces + ?, amount = ? where id = ?",
             (pieces, str(EXACT.add(Decimal(before), amount)), key),
@@ -228,7 +243,7 @@ class History:
             assert is_excused, f"{call} failed and nothing was wrong with the line: {error}"
         finally:
             self.faults_on = False
-            till.identities.add(till.device.status()["device"])
+            till.identities.add(till.device.identity())
 
     def sync_while(self, till: Till, what: str, happens: Callable[[], None]) -> None:
         """A sync in the middle of which something happens at a random instant."""
@@ -242,7 +257,7 @@ class History:
             self.note(f"{till.name} failed: {error}")
             assert "Hint: " in str(error), f"sync failed without a hint: {error}"
         timer.join()
-        till.identities.add(till.device.status()["device"])
+        till.identities.add(till.device.identity())
 
     def kill_a_device(self) -> None:
         till = self.random.choice(self.tills)
@@ -321,7 +336,7 @@ class History:
             if self.random.random() < 0.3:
                 error = run_in(program, [("select tidemark_sync()", ())], begin=False)
                 self.note(f"{till.name} syncs by a wrong clock{outcome(error)}")
-        till.identities.add(till.device.status()["device"])
+        till.identities.add(till.device.identity())
 
     def add_a_column(self) -> None:
         """Head office adds a column, and writes to it; some tills get it at once, the others in the end."""
@@ -409,7 +424,7 @@ class History:
             assert "database was lost" in str(error), f"sync failed in the end: {error}"
             return None
         self.note(f"{till.name} sync: {report}")
-        till.identities.add(till.device.status()["device"])
+        till.identities.add(till.device.identity())
         return report
 
     def check(self) -> None:

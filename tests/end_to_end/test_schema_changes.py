@@ -70,6 +70,22 @@ def test_a_column_added_on_the_device_first(shop: Fleet, till: Device, old: Devi
     shop.assert_equal("products", devices=[till])
 
 
+def test_a_prepared_file_that_lacks_a_column_syncs_once_it_has_it(shop: Fleet) -> None:
+    device = shop.unconnected("prepared")
+    device.plain_sql("create table products (id text primary key, name text, price text)")
+    device.track("products")
+    device.sql("insert into products values ('c', 'cheese', '3')")
+    device.connect(shop.bridge.url)
+    device.sync()
+    state, why = problem(device)
+    assert state == "refused" and '"stock"' in why
+    device.plain_sql("alter table products add column stock smallint")
+    device.sync()
+    assert problem(device) == ("ready", None)
+    shop.settle()
+    shop.assert_equal("products", devices=[device])
+
+
 def test_a_column_dropped_on_the_hub(shop: Fleet, till: Device, old: Device) -> None:
     till.sql("update products set stock = 50, name = 'Apfel' where id = 'a'")
     shop.hub("alter table products drop column stock")

@@ -1,5 +1,7 @@
 #include "tests/sqlite/writes.h"
 
+#include <algorithm>
+
 #include "tests/sqlite/oracle.h"
 
 namespace tidemark::test {
@@ -65,6 +67,15 @@ class Writing {
       if (columns_[c].key) tests.push_back(quoted(columns_[c].name) + " = " + values[c]);
     }
     return " where " + joined(tests, " and ");
+  }
+  // A name of the rowid; empty where the table has none, or columns have taken all three.
+  std::string rowid() const {
+    if (shape_.options.find("without rowid") != std::string::npos) return "";
+    for (const char* name : {"rowid", "_rowid_", "oid"}) {
+      const auto has_name = [&](const Column& column) { return column.name == name; };
+      if (std::none_of(shape_.columns.begin(), shape_.columns.end(), has_name)) return name;
+    }
+    return "";
   }
   // The key of one row and the other values of another.
   Literals row_of(std::size_t key, std::size_t values) const {
@@ -168,6 +179,11 @@ void add_updates(const Shape& shape, const Writing& w, std::vector<Write>& all) 
     all.push_back({name + " of the key to a taken one", {w.update_key(verb, 1, w.where(0))}});
     all.push_back({name + " of everything to a taken key",
                    {w.update(verb, 1, w.where(0), [](const Column&) { return true; })}});
+    const std::string rowid = w.rowid();
+    if (rowid.empty()) continue;
+    all.push_back({name + " of the rowid to a taken one",
+                   {name + " " + w.table() + " set " + rowid + " = (select max(" + rowid +
+                    ") from " + w.table() + ")" + w.where(0)}});
   }
   all.push_back({"key there and back",
                  {w.update_key("update", 5, w.where(0)), w.update_key("update", 0, w.where(5))}});

@@ -96,6 +96,10 @@ class Device:
     def status(self) -> dict:
         return json.loads(self.value("select tidemark_status()"))
 
+    def identity(self) -> str | None:
+        """The hub's name for this device."""
+        return self.value("select value from tidemark_meta where key = 'device'")
+
     def pending(self) -> list[Row]:
         """(table, key, operation, state) of each local change that the hub has not taken for good."""
         return self.sql("select table_name, key, operation, state from tidemark_pending order by 1, 2")
