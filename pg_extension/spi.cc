@@ -1,6 +1,7 @@
 #include "pg_extension/spi.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
 namespace tidemark::pg {
@@ -15,8 +16,9 @@ Spi::~Spi() {
   if (std::uncaught_exceptions() == on_entry_) SPI_finish();
 }
 
-std::uint64_t Spi::run(const std::string& sql, std::initializer_list<Parameter> parameters,
-                       Access access) {
+// Calls `body` with the parameters' types, values and nulls; it returns SPI's code.
+template <class Execute>
+std::uint64_t Spi::execute(Parameters parameters, Execute&& body) {
   std::vector<Oid> types;
   std::vector<Datum> values;
   std::string nulls;
@@ -28,14 +30,33 @@ std::uint64_t Spi::run(const std::string& sql, std::initializer_list<Parameter> 
   rows_ = call([&] {
     if (table_ != nullptr) SPI_freetuptable(table_);
     table_ = nullptr;
-    const int code =
-        SPI_execute_with_args(sql.c_str(), static_cast<int>(types.size()), types.data(),
-                              values.data(), nulls.c_str(), access == Access::kReads, 0);
-    if (code < 0) elog(ERROR, "SPI_execute_with_args: %s", SPI_result_code_string(code));
+    const int code = body(types, values, nulls.c_str());
+    if (code < 0) elog(ERROR, "SPI: %s", SPI_result_code_string(code));
     return SPI_processed;
   });
   table_ = SPI_tuptable;
   return rows_;
+}
+
+std::uint64_t Spi::run(const std::string& sql, Parameters parameters, Access access) {
+  return execute(parameters, [&](auto& types, auto& values, const char* nulls) {
+    return SPI_execute_with_args(sql.c_str(), static_cast<int>(types.size()), types.data(),
+                                 values.data(), nulls, access == Access::kReads, 0);
+  });
+}
+
+std::uint64_t Spi::run_kept(const char* sql, Parameters parameters, Access access) {
+  static std::unordered_map<const char*, SPIPlanPtr> plans;
+  SPIPlanPtr& plan = plans[sql];
+  return execute(parameters, [&](auto& types, auto& values, const char* nulls) {
+    if (plan == nullptr) {
+      const SPIPlanPtr made = SPI_prepare(sql, static_cast<int>(types.size()), types.data());
+      if (made == nullptr) return SPI_result;
+      if (const int code = SPI_keepplan(made); code < 0) return code;
+      plan = made;
+    }
+    return SPI_execute_plan(plan, values.data(), nulls, access == Access::kReads, 0);
+  });
 }
 
 std::optional<std::string> Spi::text(std::uint64_t row, int column) const {

@@ -1,6 +1,7 @@
 // Queries: plain data goes in and C++ values come out.
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <initializer_list>
 #include <optional>
@@ -36,9 +37,16 @@ class Spi {
   Spi& operator=(const Spi&) = delete;
 
   // Runs one statement. Its rows stay readable until the next one. Returns how
-  // many rows it gave or touched.
-  std::uint64_t run(const std::string& sql, std::initializer_list<Parameter> parameters = {},
+  // many rows it gave or touched. A text that is put together is planned each time,
+  using Parameters = std::initializer_list<Parameter>;
+  std::uint64_t run(const std::string& sql, Parameters parameters = {},
                     Access access = Access::kWrites);
+  // and a literal once a session: its plan is kept under its address.
+  template <std::size_t size>
+  std::uint64_t run(const char (&sql)[size], Parameters parameters = {},
+                    Access access = Access::kWrites) {
+    return run_kept(sql, parameters, access);
+  }
 
   std::uint64_t rows() const { return rows_; }
 
@@ -53,6 +61,10 @@ class Spi {
   Datum datum(std::uint64_t row, int column, bool* is_null) const;
 
  private:
+  std::uint64_t run_kept(const char* sql, Parameters parameters, Access access);
+  template <class Execute>
+  std::uint64_t execute(Parameters parameters, Execute&& body);
+
   int on_entry_ = std::uncaught_exceptions();
   std::uint64_t rows_ = 0;
   SPITupleTable* table_ = nullptr;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Random histories of one hub and two to five devices: writes everywhere, a bad line, processes that die.
 
-    histories.py --count 20000 --workers 4 --folder /dev/shm/histories
+    histories.py --count 20000 --workers 4 --folder /dev/shm
                                                   random seeds, printed; in memory it is twice as fast
     histories.py --seed 7 --count 10              seeds 7 to 16
     histories.py --seed 7 --trace                 one history, and what happened in it
@@ -30,7 +30,7 @@ from shop import POLICIES, SCHEMA, TABLES  # noqa: E402
 from support import Bridge, Cluster, Database, Device  # noqa: E402
 from support.paths import BUILD  # noqa: E402
 
-FOLDER = BUILD / "test" / "histories"
+FOLDER = BUILD / "test"
 TEMPLATE = "shop_template"
 
 
@@ -39,7 +39,7 @@ def main() -> int:
     first = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**9)
     seeds = range(first, first + arguments.count)
     print(f"histories: seeds {first} to {seeds[-1]}, {arguments.workers} at a time", flush=True)
-    folder: Path = arguments.folder
+    folder: Path = arguments.folder / "histories"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
@@ -69,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=None, help="how many histories (500; 1 if a seed is given)")
     parser.add_argument("--workers", type=int, default=2, help="how many at a time")
     parser.add_argument("--devices", type=int, help="how many devices (2 to 5 by chance)")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the databases are, emptied before (%(default)s)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="the databases go below it (%(default)s)")
     parser.add_argument("--trace", action="store_true", help="print what happened also if all is well")
     arguments = parser.parse_args()
     if arguments.count is None:
