@@ -18,6 +18,8 @@ namespace {
 
 using Changes = std::span<const std::uint32_t>;
 
+constexpr std::size_t kInsertsAtOnce = 5000;
+
 // Changes that one statement can write: of one table, one operation, the same columns.
 struct Group {
   std::uint32_t table = 0;
@@ -281,8 +283,19 @@ class Applier {
     return false;
   }
 
-  // One statement, as the table's owner.
+  // Many inserts are several statements, so that what each keeps of its rows stays in
+  // the caches; but a row may refer to any other of its statement.
   void write(const Group& group, Changes changes) {
+    const PushedTable& table = body_.tables()[group.table];
+    const bool whole = group.op != Op::kInsert || table.refers_to_itself;
+    const std::size_t at_once = whole ? changes.size() : kInsertsAtOnce;
+    for (; changes.size() > at_once; changes = changes.subspan(at_once))
+      write_at_once(group, changes.first(at_once));
+    write_at_once(group, changes);
+  }
+
+  // One statement, as the table's owner.
+  void write_at_once(const Group& group, Changes changes) {
     const PushedTable& table = body_.tables()[group.table];
     const auto& columns = table.column_sets[group.column_set];
     std::string statement;

@@ -161,8 +161,12 @@ void PushBody::rank_tables(Spi& spi) {
   const auto order = parents_first(relations, parents);
   for (PushedTable& table : tables_) {
     if (!table.layout) continue;
-    table.rank = static_cast<int>(std::find(order.begin(), order.end(), table.layout->relation) -
-                                  order.begin());
+    const Oid relation = table.layout->relation;
+    table.rank =
+        static_cast<int>(std::find(order.begin(), order.end(), relation) - order.begin());
+    const auto [first, last] = parents.equal_range(relation);
+    table.refers_to_itself =
+        std::any_of(first, last, [](const auto& pair) { return pair.first == pair.second; });
   }
 }
 

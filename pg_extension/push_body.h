@@ -32,6 +32,7 @@ struct PushedTable {
   std::optional<Report> refusal;  // of every change of it
   Oid owner = InvalidOid;
   int rank = 0;                  // parents before children
+  bool refers_to_itself = false;
   bool inserts_altered = false;  // there are row triggers that may
   bool updates_altered = false;  // alter or suppress
   bool alike_keys = false;       // different texts may be equal keys: 1.5 and 1.50

@@ -22,13 +22,18 @@ constexpr std::size_t kMaxBodyBytes = std::size_t{40} << 20;
 // Writes the changes of the tables into one body.
 class Sealer {
  public:
-  Sealer(sqlite3* db, std::int64_t offset_ms, std::int64_t rows_at_most)
-      : db_(db), offset_ms_(offset_ms), rows_left_(rows_at_most) {}
+  Sealer(sqlite3* db, std::int64_t number, std::int64_t rows_at_most)
+      : db_(db), offset_ms_(clock_offset_ms(db)), rows_left_(rows_at_most) {
+    std::string opening = R"({"push":)" + std::to_string(number) + R"(,"cursor":)";
+    append_json_string(opening, meta(db, "cursor").value_or("0"));
+    body_.append(opening + R"(,"changes":[)");
+  }
 
   // False if the body has become too large.
   bool add(const TrackedTable& table);
 
-  std::string body(std::int64_t number, const std::string& cursor) const;
+  // The compressed body; nothing can be added any more.
+  std::string finish();
   std::int64_t changes() const { return changes_; }
   std::int64_t rejected() const { return rejected_; }
   bool is_exact() const { return exact_; }
@@ -42,8 +47,8 @@ class Sealer {
   sqlite3* db_;
   std::int64_t offset_ms_;
   std::int64_t rows_left_;
+  Packer body_;
   std::string tables_;
-  std::string lines_;
   std::string line_;
   std::size_t table_count_ = 0;
   std::vector<std::size_t> sent_places_;  // local places of the columns in the header, in its order
@@ -88,7 +93,7 @@ bool Sealer::add(const TrackedTable& table) {
     for (std::size_t i = 0; same && i < key.size(); ++i) same = key[i].view() == log.view(first_key + static_cast<int>(i));
     if (!same) {
       if (!entries.empty()) add_key(writer, key, entries);
-      if (lines_.size() > kMaxBodyBytes) return false;
+      if (body_.plain_size() > kMaxBodyBytes) return false;
       entries.clear();
       key.clear();
       for (std::size_t i = 0; i < table.local.key.size(); ++i) key.push_back(log.value(first_key + static_cast<int>(i)));
@@ -100,15 +105,12 @@ bool Sealer::add(const TrackedTable& table) {
 
   if (table_count_++ > 0) tables_ += ',';
   append_wire_table(tables_, header);
-  return lines_.size() <= kMaxBodyBytes;
+  return body_.plain_size() <= kMaxBodyBytes;
 }
 
-std::string Sealer::body(std::int64_t number, const std::string& cursor) const {
-  std::string body = R"({"push":)" + std::to_string(number) + R"(,"cursor":)";
-  append_json_string(body, cursor);
-  body += R"(,"tables":[)" + tables_ + R"(],"changes":[)";
-  body += lines_;
-  return body + "]}";
+std::string Sealer::finish() {
+  body_.append(R"(],"tables":[)" + tables_ + "]}");
+  return body_.finish();
 }
 
 std::optional<std::int64_t> Sealer::upto(const LocalTable& table) {
@@ -196,7 +198,7 @@ void Sealer::add_key(Writer& writer, const Row& key, const std::vector<LogEntry>
     return;
   }
   if (has_refusals_) forget_refusals(db_, writer.local(), key);
-  lines_ += line_;
+  body_.append(line_);
   ++changes_;
 }
 
@@ -258,11 +260,10 @@ bool Sealer::append_values(const Writer& writer, const Row&, const Row& present,
 
 SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables) {
   const std::int64_t number = meta_integer(db, "last_push", 0) + 1;
-  const std::string cursor = meta(db, "cursor").value_or("0");
   SealReport report;
   for (std::int64_t rows_at_most = INT64_MAX;; rows_at_most = std::min<std::int64_t>(rows_at_most, 1 << 20) / 2) {
     Savepoint savepoint(db);
-    Sealer sealer(db, clock_offset_ms(db), rows_at_most);
+    Sealer sealer(db, number, rows_at_most);
     bool fits = true;
     for (const TrackedTable& table : tables) {
       if (table.state != TableState::kReady || !table.hub) continue;
@@ -272,7 +273,7 @@ SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables) {
 
     report.rejected = sealer.rejected();
     if (sealer.changes() > 0) {
-      const std::string body = compress(sealer.body(number, cursor));
+      const std::string body = sealer.finish();
       Statement add(db, "insert into main.tidemark_push values (?1, 'sealed', ?2, ?3, ?4, ?5)");
       add.bind(1, number);
       add.bind(2, now_ms(db));

@@ -62,7 +62,7 @@ std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
   bind_key(*read_, 1, key);
   std::optional<Row> row;
   if (read_->step()) {
-    row.emplace();
+    row.emplace().reserve(local().columns.size());
     for (std::size_t i = 0; i < local().columns.size(); ++i) row->push_back(read_->value(static_cast<int>(i) + 1));
   }
   read_->reset();

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import psycopg2
 
 from ledger import Listed, Tables, Write, unaccounted, writes_between
-from running import keys_in, outcome, run, run_in, without
+from running import database_was_away, keys_in, outcome, run, run_in, without
 from shop import COUNTERS, TABLES, Dice, Rows, Statement
 from support import Bridge, Database, Device, DeviceProcess, Fault, FaultProxy, wait_until
 from support.compare import device_rows, differences, hub_rows, shape_of
@@ -147,7 +147,7 @@ class History:
         try:
             device.connect(self.line.url)
         except sqlite3.OperationalError as error:
-            assert "database was lost" in str(error), f"connect failed: {error}"
+            assert database_was_away(error), f"connect failed: {error}"
             return False
         return True
 
@@ -239,7 +239,7 @@ class History:
                 wait_until(lambda: self.connected(till.device), f"{till.name} to enrol")  # it came after the backup
                 return
             assert "Hint: " in str(error), f"{call} failed without a hint: {error}"
-            is_excused = self.counts["faults"] > before or "database was lost" in str(error)
+            is_excused = self.counts["faults"] > before or database_was_away(error)
             assert is_excused, f"{call} failed and nothing was wrong with the line: {error}"
         finally:
             self.faults_on = False
@@ -421,7 +421,7 @@ class History:
             if self.counts["restored hubs"] and "unknown token" in str(error):
                 self.connected(till.device)
                 return None
-            assert "database was lost" in str(error), f"sync failed in the end: {error}"
+            assert database_was_away(error), f"sync failed in the end: {error}"
             return None
         self.note(f"{till.name} sync: {report}")
         till.identities.add(till.device.identity())

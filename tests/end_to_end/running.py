@@ -55,3 +55,8 @@ def keys_in(tables: Tables) -> Rows:
 
 def without(rows: dict, table: str, places: set) -> dict:
     return {key: row for key, row in rows.items() if (table, key) not in places}
+
+
+def database_was_away(error: Exception) -> bool:
+    """The bridge had lost PostgreSQL, or was not connected again yet."""
+    return "database was lost" in str(error) or "database cannot be reached" in str(error)
