@@ -1,6 +1,7 @@
 #include "sqlite_extension/sync.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/error.h"
 #include "common/json_text.h"
@@ -23,25 +24,23 @@ namespace dom = simdjson::dom;
 // How often a push may be behind before we leave it for later.
 constexpr int kMaxRounds = 20;
 
-struct StagedPage {
-  std::string body;
-  std::int64_t have = 0;
-};
+// Of an open commit's pages, what is held in memory at most.
+constexpr std::size_t kMaxHeldBytes = std::size_t{64} << 20;
 
-std::vector<StagedPage> staged_pages(sqlite3* db) {
-  std::vector<StagedPage> pages;
+std::vector<OpenCommit::Page> stored_pages(sqlite3* db) {
+  std::vector<OpenCommit::Page> pages;
   Statement list(db, "select body, have from main.tidemark_page order by id");
   while (list.step()) pages.push_back({decompress(list.view(0).bytes), list.integer(1)});
   return pages;
 }
 
-void forget_staged_pages(sqlite3* db) {
+void forget_stored_pages(sqlite3* db) {
   execute(db, "delete from main.tidemark_page");
   clear_meta(db, "staged_cursor");
 }
 
-// The cursor to ask with: behind the pages of an open commit, if there are any.
-std::string asking_cursor(sqlite3* db) {
+// How far this database has read: behind the stored pages of an open commit, if there are any.
+std::string stored_cursor(sqlite3* db) {
   if (const auto staged = meta(db, "staged_cursor")) return *staged;
   return meta(db, "cursor").value_or("0");
 }
@@ -225,19 +224,23 @@ void Session::pull_pages() {
 bool Session::pull_run(PageReader& pages, std::int64_t have) {
   bool more = true;
   while (more) {
-    const std::string after = asking_cursor(db_);
+    const std::string after = open_.pages.empty() ? stored_cursor(db_) : open_.cursor;
     std::string body;
     try {
       body = pages.get(after);
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::kAhead) throw;
+      if (error.code() != ErrorCode::kAhead) {
+        keep_open_commit();
+        throw;
+      }
       load_everything_again();
       load();
       return true;
     }
-    if (apply_page(after, body, have, pages, more)) continue;
+    if (apply_page(after, std::move(body), have, pages, more)) continue;
     // Not applied: another connection moved on, or something must be done first.
     pages.forget();
+    open_ = {};
     if (const auto sealed = unanswered_push(db_)) send(*sealed, false);
     load();
     return true;
@@ -246,7 +249,7 @@ bool Session::pull_run(PageReader& pages, std::int64_t have) {
 }
 
 // Applies one page in one transaction. False if the page is not the next one any more.
-bool Session::apply_page(const std::string& asked_after, const std::string& body, std::int64_t have, PageReader& pages, bool& more) {
+bool Session::apply_page(const std::string& asked_after, std::string body, std::int64_t have, PageReader& pages, bool& more) {
   simdjson::dom::parser parser;
   const simdjson::dom::element page = parse_body(parser, body);
   const std::string epoch(text_member(page, "epoch"));
@@ -266,28 +269,31 @@ bool Session::apply_page(const std::string& asked_after, const std::string& body
   }
 
   if (more) pages.expect(cursor);
-  Transaction transaction(db_);
-  if (asking_cursor(db_) != asked_after || unanswered_push(db_)) return false;
-  hub_.keep_clock_offset(db_, integer_member(page, "now"));
   if (open) {
-    Statement keep(db_, "insert into main.tidemark_page (body, have) values (?1, ?2)");
-    keep.bind_blob(1, compress(body));
-    keep.bind(2, have);
-    keep.run();
-    set_meta(db_, "staged_cursor", cursor);
-    transaction.commit();
-    return true;
+    if (open_.pages.empty()) open_.begun_after = asked_after;
+    open_.bytes += body.size();
+    open_.pages.push_back({std::move(body), have});
+    open_.cursor = cursor;
+    return open_.bytes <= kMaxHeldBytes || store_open_commit();
   }
+  Transaction transaction(db_);
+  const std::string& read_so_far = open_.pages.empty() ? asked_after : open_.begun_after;
+  if (stored_cursor(db_) != read_so_far || unanswered_push(db_)) return false;
+  hub_.keep_clock_offset(db_, integer_member(page, "now"));
   const std::vector<TrackedTable> tables = tracked_tables(db_);
   bool is_whole = true;
   {
     ApplyScope scope(db_);
     Savepoint savepoint(db_);
     Applier applier(db_, tables, meta(db_, "device").value_or(""));
-    for (const StagedPage& staged : staged_pages(db_)) {
-      simdjson::dom::parser staged_parser;
-      applier.log_page(parse_body(staged_parser, staged.body), staged.have);
-    }
+    const auto log_earlier = [&applier](const std::vector<OpenCommit::Page>& earlier) {
+      for (const OpenCommit::Page& one : earlier) {
+        simdjson::dom::parser earlier_parser;
+        applier.log_page(parse_body(earlier_parser, one.body), one.have);
+      }
+    };
+    log_earlier(stored_pages(db_));
+    log_earlier(open_.pages);
     applier.log_page(page, have);
     applier.finish();
     is_whole = !applier.needs_own_changes();
@@ -296,7 +302,7 @@ bool Session::apply_page(const std::string& asked_after, const std::string& body
       savepoint.release();
     }
   }
-  if (meta(db_, "staged_cursor")) forget_staged_pages(db_);
+  if (meta(db_, "staged_cursor")) forget_stored_pages(db_);
   if (!is_whole) {
     execute(db_, "update main.tidemark_push set exact = 0");
     transaction.commit();
@@ -304,7 +310,35 @@ bool Session::apply_page(const std::string& asked_after, const std::string& body
   }
   set_meta(db_, "cursor", cursor);
   transaction.commit();
+  open_ = {};
   return true;
+}
+
+// Moves the pages that are held into the database. False, and nothing done, if
+// another connection has read on meanwhile.
+bool Session::store_open_commit() {
+  Transaction transaction(db_);
+  if (stored_cursor(db_) != open_.begun_after) return false;
+  Statement keep(db_, "insert into main.tidemark_page (body, have) values (?1, ?2)");
+  for (const OpenCommit::Page& page : open_.pages) {
+    keep.bind_blob(1, compress(page.body));
+    keep.bind(2, page.have);
+    keep.run();
+  }
+  set_meta(db_, "staged_cursor", open_.cursor);
+  transaction.commit();
+  open_ = {};
+  return true;
+}
+
+// The line broke inside a commit: what came of it need not come again. Where it
+// cannot be stored it does, and the line's error says more than this one.
+void Session::keep_open_commit() {
+  if (open_.pages.empty()) return;
+  try {
+    store_open_commit();
+  } catch (const SqliteError&) {
+  }
 }
 
 // Another copy of this file uses its identity: this one takes a new one. Its
@@ -330,7 +364,8 @@ void Session::load_everything_again() {
   Transaction transaction(db_);
   set_meta(db_, "epoch", text_member(answer, "epoch"));
   set_meta(db_, "cursor", std::to_string(integer_member(answer, "head")));
-  forget_staged_pages(db_);
+  open_ = {};
+  forget_stored_pages(db_);
   // What that hub has accepted is in the rows that come; the rest is lost there and counts as pending again.
   for (const std::int64_t number : accepted_pushes(db_)) {
     if (number <= last_push) drop_confirmed(db_, number);

@@ -23,6 +23,19 @@ struct SyncReport {
   std::string json() const;
 };
 
+// Pages of a commit that has not come whole yet, held until it has. Only where the
+// line breaks, or they become too many, do they go into tidemark_page.
+struct OpenCommit {
+  struct Page {
+    std::string body;
+    std::int64_t have = 0;  // what it was asked with
+  };
+  std::vector<Page> pages;
+  std::size_t bytes = 0;
+  std::string begun_after;  // what the database had read before the first
+  std::string cursor;       // behind the last
+};
+
 // One run of the conversation, on a connection that is in no transaction.
 class Session {
  public:
@@ -50,7 +63,9 @@ class Session {
   bool nothing_was_applied(ErrorCode code, bool first) const;
   void pull_pages();
   bool pull_run(class PageReader& pages, std::int64_t have);
-  bool apply_page(const std::string& asked_after, const std::string& body, std::int64_t have, class PageReader& pages, bool& more);
+  bool apply_page(const std::string& asked_after, std::string body, std::int64_t have, class PageReader& pages, bool& more);
+  bool store_open_commit();
+  void keep_open_commit();
   void enrol_again();
   void load_everything_again();
 
@@ -58,6 +73,7 @@ class Session {
   ShapeCache shapes_;
   Hub hub_;
   SyncReport report_;
+  OpenCommit open_;
   std::int64_t last_conflict_ = 0;
 };
 

@@ -73,6 +73,25 @@ def test_a_commit_that_came_in_part_is_not_shown(accounts: Fleet, small_pages: B
     accounts.assert_equal("accounts")
 
 
+def test_a_commit_too_large_to_be_held_is_stored_on_its_way(fleet: Fleet) -> None:
+    fleet.hub("create table scans (id integer primary key, image text)")
+    fleet.track("scans", keys="given")
+    till = fleet.device("till", "scans")
+    fleet.hub("insert into scans select i, repeat('scan ' || i, 1000000) from generate_series(1, 12) i")  # some 80 MB
+    till.plain_sql("pragma journal_mode = wal")
+
+    def stored() -> int:
+        return till.plain_sql("select count(*) from tidemark_page")[0][0]
+
+    stop, seen, thread = watch(stored)
+    assert till.sync()["pulled"] == 12
+    stop.set()
+    thread.join()
+    assert max(seen) > 0
+    assert till.value("select count(*) from tidemark_page") == 0
+    fleet.assert_equal("scans")
+
+
 def test_a_child_that_comes_pages_before_its_parent(accounts: Fleet, small_pages: Bridge) -> None:
     """In key order of the first load, and in one commit; foreign keys are on."""
     accounts.hub("update accounts set parent = 'z' where false",
