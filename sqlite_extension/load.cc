@@ -119,6 +119,9 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
       table = *now;
       continue;
     }
+    if (text_member(page, "epoch") != meta(db, "epoch")) {
+      throw Error(ErrorCode::kAhead, "the hub was restored: its log is not the one that this device has read", "Sync again.");
+    }
     // Log pages read meanwhile may be newer than this page of rows: ask again.
     if (std::stoll(meta(db, "cursor").value_or("0")) > head) {
       if (++stale_pages < kMaxStalePages) continue;

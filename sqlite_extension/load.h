@@ -11,6 +11,7 @@ namespace tidemark::device {
 
 // Loads what is left to load of the table. Goes on where an interrupted load
 // stopped. Returns how many rows came.
+// Throws Error{kAhead} where the hub is not the one that this device has read.
 std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table);
 
 // Marks a table to be loaded again. Pending changes stay and meet the hub's

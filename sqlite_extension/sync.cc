@@ -121,7 +121,13 @@ void Session::load() {
       if (!now || !now->hub || now->state == TableState::kRefused) continue;
       table = *now;
     }
-    report_.pulled += load_table(db_, hub_, table);
+    try {
+      report_.pulled += load_table(db_, hub_, table);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kAhead) throw;
+      load_everything_again();
+      return load();
+    }
   }
 }
 

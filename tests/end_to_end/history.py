@@ -236,6 +236,7 @@ class History:
         except sqlite3.DatabaseError as error:
             self.note(f"{till.name} {call} failed: {error}")
             if self.counts["restored hubs"] and "unknown token" in str(error):
+                self.faults_on = False
                 wait_until(lambda: self.connected(till.device), f"{till.name} to enrol")  # it came after the backup
                 return
             assert "Hint: " in str(error), f"{call} failed without a hint: {error}"

@@ -125,3 +125,22 @@ def test_the_bridge_goes_on(shop: Fleet) -> None:
     assert till.sync()["pulled"] == 2
     assert till.status()["epoch"] == epoch
     assert json.loads(till.value("select tidemark_check()")) == []
+
+
+def test_a_device_that_the_backup_does_not_know_enrols_again_and_loads_first(shop: Fleet) -> None:
+    """A table that is to be loaded, here for a new column, is asked for before the log that would tell."""
+    back_up(shop)
+    till = shop.device("till", "products")
+    shop.hub("update products set name = 'Brot' where id = 'b'")
+    till.sync()
+    till.sql("update products set name = 'Apfel' where id = 'a'")
+    restore(shop)
+    shop.hub("select tidemark.new_epoch()", "alter table products add column note text")
+    till.plain_sql("alter table products add column note text")
+    with pytest.raises(Exception, match="unknown token"):
+        till.sync()
+    till.connect(shop.bridge.url)
+    till.sync()
+    shop.settle()
+    assert shop.database.value("select name from products where id = 'a'") == "Apfel"
+    shop.assert_equal("products")
