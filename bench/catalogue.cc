@@ -8,14 +8,12 @@ namespace tidemark::bench {
 namespace {
 
 constexpr std::string_view kWords[] = {
-    "apron",  "basket", "beech",  "bottle",    "brass",    "bread",  "broom",  "candle",
-    "canvas", "cherry", "copper", "cotton",    "crate",    "cup",    "dark",   "daily",
-    "enamel", "felt",   "fine",   "flask",     "folding",  "glass",  "ground", "hammer",
-    "handle", "heavy",  "honey",  "iron",      "jar",      "kettle", "ladder", "lamp",
-    "linen",  "matt",   "oak",    "olive",     "paper",    "pear",   "pepper", "plain",
-    "plum",   "round",  "rye",    "salt",      "scissors", "sharp",  "silk",   "slate",
-    "small",  "soap",   "spoon",  "stackable", "steel",    "sturdy", "thread", "tile",
-    "tin",    "walnut", "warm",   "washed",    "white",    "wide",   "wool",   "zinc"};
+    "apron",    "basket", "beech",  "bottle", "brass",  "bread",  "broom", "candle",    "canvas", "cherry",  "copper",
+    "cotton",   "crate",  "cup",    "dark",   "daily",  "enamel", "felt",  "fine",      "flask",  "folding", "glass",
+    "ground",   "hammer", "handle", "heavy",  "honey",  "iron",   "jar",   "kettle",    "ladder", "lamp",    "linen",
+    "matt",     "oak",    "olive",  "paper",  "pear",   "pepper", "plain", "plum",      "round",  "rye",     "salt",
+    "scissors", "sharp",  "silk",   "slate",  "small",  "soap",   "spoon", "stackable", "steel",  "sturdy",  "thread",
+    "tile",     "tin",    "walnut", "warm",   "washed", "white",  "wide",  "wool",      "zinc"};
 
 using Random = std::mt19937_64;
 
@@ -27,8 +25,7 @@ std::string uuid(Random& random) {
   char text[37];
   std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(high >> 32),
                 static_cast<unsigned>(high >> 16 & 0xFFFF), static_cast<unsigned>(high & 0xFFFF),
-                static_cast<unsigned>(low >> 48),
-                static_cast<unsigned long long>(low & 0xFFFFFFFFFFFFULL));
+                static_cast<unsigned>(low >> 48), static_cast<unsigned long long>(low & 0xFFFFFFFFFFFFULL));
   return text;
 }
 
@@ -51,9 +48,8 @@ std::string decimal(std::size_t cents) {
 
 std::string time(int month, std::size_t ms) {
   char text[40];
-  std::snprintf(text, sizeof text, "2026-%02d-%02zu %02zu:%02zu:%02zu.%03zu000+00", month,
-                1 + ms / 86'400'000 % 28, ms / 3'600'000 % 24, ms / 60'000 % 60, ms / 1000 % 60,
-                ms % 1000);
+  std::snprintf(text, sizeof text, "2026-%02d-%02zu %02zu:%02zu:%02zu.%03zu000+00", month, 1 + ms / 86'400'000 % 28,
+                ms / 3'600'000 % 24, ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
   return text;
 }
 

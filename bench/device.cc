@@ -58,8 +58,7 @@ class Database {
 
   std::unique_ptr<sqlite3_stmt, Finalizer> prepare(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
-    check(sqlite3_prepare_v3(db_.get(), sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement,
-                             nullptr));
+    check(sqlite3_prepare_v3(db_.get(), sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
     return std::unique_ptr<sqlite3_stmt, Finalizer>(statement);
   }
 
@@ -111,8 +110,7 @@ double seconds_of(clockid_t clock) {
 }
 
 // Runs a step and the checkpoint that brings it into the file itself, and prints what it took.
-std::string timed(Database& db, const char* step, std::size_t rows,
-                  const std::function<std::string()>& body) {
+std::string timed(Database& db, const char* step, std::size_t rows, const std::function<std::string()>& body) {
   const double wall = seconds_of(CLOCK_MONOTONIC);
   const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
   std::string result = body();
@@ -120,8 +118,7 @@ std::string timed(Database& db, const char* step, std::size_t rows,
   db.run("pragma wal_checkpoint(truncate)");
   std::printf(R"({"step":"%s","rows":%zu,"seconds":%.6f,"cpu":%.6f,"before_checkpoint":%.6f})"
               "\n",
-              step, rows, seconds_of(CLOCK_MONOTONIC) - wall,
-              seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, body_wall);
+              step, rows, seconds_of(CLOCK_MONOTONIC) - wall, seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, body_wall);
   return result;
 }
 
@@ -148,8 +145,7 @@ class Writes {
   }
 
   void update_three_columns() {
-    const auto statement =
-        db_.prepare("update products set price = ?2, stock = ?3, updated_at = ?4 where id = ?1");
+    const auto statement = db_.prepare("update products set price = ?2, stock = ?3, updated_at = ?4 where id = ?1");
     in_transactions("update 3 columns", products_.size(), [&](std::size_t i) {
       const std::string price = new_price(i, 2);
       const std::string time = new_time(i, 2);
@@ -222,9 +218,8 @@ void print_products(const std::vector<Product>& products) {
   for (std::size_t i = 0; i < products.size(); ++i) {
     const Product& p = products[i];
     line = std::to_string(i);
-    for (const std::string& value :
-         {p.id, p.sku, p.name, p.description, p.price, p.currency, std::to_string(p.stock),
-          p.category_id, std::string(p.active ? "t" : "f"), p.updated_at}) {
+    for (const std::string& value : {p.id, p.sku, p.name, p.description, p.price, p.currency, std::to_string(p.stock),
+                                     p.category_id, std::string(p.active ? "t" : "f"), p.updated_at}) {
       line += '\t';
       line += value;
     }
@@ -235,8 +230,7 @@ void print_products(const std::vector<Product>& products) {
 using Options = std::map<std::string, std::string>;
 
 int run(const std::string& command, Options options) {
-  const auto rows =
-      static_cast<std::size_t>(std::stoul(options.emplace("--rows", "0").first->second));
+  const auto rows = static_cast<std::size_t>(std::stoul(options.emplace("--rows", "0").first->second));
   const auto seed = std::stoul(options.emplace("--seed", "1").first->second);
   std::vector<Product> products = make_products(seed, rows);
   if (command == "print") {
@@ -244,8 +238,7 @@ int run(const std::string& command, Options options) {
     return 0;
   }
   if (options["--order"] == "key") {
-    std::sort(products.begin(), products.end(),
-              [](const auto& a, const auto& b) { return a.id < b.id; });
+    std::sort(products.begin(), products.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   }
   Database db(options.at("--file"), options["--extension"]);
   Writes writes(db, products);
@@ -260,8 +253,7 @@ int run(const std::string& command, Options options) {
   } else if (command == "upsert") {
     writes.upsert_in_one_transaction();
   } else if (command == "call") {
-    const std::string answer =
-        timed(db, "call", rows, [&] { return db.text(options.at("--sql")); });
+    const std::string answer = timed(db, "call", rows, [&] { return db.text(options.at("--sql")); });
     std::printf("%s\n", answer.c_str());
   } else {
     throw std::runtime_error("unknown command " + command);
@@ -276,8 +268,7 @@ int run(const std::string& command, Options options) {
 // [--seed N]
 //                       [--order key] [--sql SELECT]
 int main(int argc, char** argv) try {
-  if (argc < 2 || argc % 2 != 0)
-    throw std::runtime_error("usage: a command and pairs of --option value");
+  if (argc < 2 || argc % 2 != 0) throw std::runtime_error("usage: a command and pairs of --option value");
   tidemark::bench::Options options;
   for (int i = 2; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
   return tidemark::bench::run(argv[1], std::move(options));

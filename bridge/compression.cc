@@ -28,9 +28,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool is_same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 // Cuts `rest` at the first `separator` and gives what stood before it.
@@ -57,8 +56,7 @@ int weight_of(std::string_view parameters) {
 }
 
 [[noreturn]] void corrupt(const char* encoding, const std::string& why) {
-  throw Error(ErrorCode::kInvalidInput,
-              std::string("the body is not valid ") + encoding + ": " + why,
+  throw Error(ErrorCode::kInvalidInput, std::string("the body is not valid ") + encoding + ": " + why,
               "A proxy may have cut or changed it.");
 }
 
@@ -78,8 +76,7 @@ void check_limit(std::size_t used, std::size_t limit) {
 }
 
 std::string decompress_zstd(std::string_view body, std::size_t limit) {
-  const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(),
-                                                                        ZSTD_freeDCtx);
+  const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   if (!context) throw std::bad_alloc();
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kZstdWindowLogMax);
 
@@ -121,8 +118,7 @@ std::string decompress_gzip(std::string_view body, std::size_t limit) {
     if (code == Z_STREAM_END) {
       if (stream.avail_in == 0) break;
       inflateReset(&stream);  // another member follows
-    } else if (code == Z_BUF_ERROR ||
-               (code == Z_OK && stream.avail_in == 0 && stream.avail_out > 0)) {
+    } else if (code == Z_BUF_ERROR || (code == Z_OK && stream.avail_in == 0 && stream.avail_out > 0)) {
       corrupt("gzip", "it ends too early");
     } else if (code != Z_OK) {
       corrupt("gzip", stream.msg ? stream.msg : "broken data");
@@ -134,15 +130,13 @@ std::string decompress_gzip(std::string_view body, std::size_t limit) {
 
 std::string compress_zstd(std::string_view body) {
   // One for each thread of the pool: to make one costs more than a small answer.
-  thread_local const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(
-      ZSTD_createCCtx(), ZSTD_freeCCtx);
+  thread_local const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
   if (!context) throw std::bad_alloc();
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
   // A byte that changes on the way must not become another value.
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
   std::string out(ZSTD_compressBound(body.size()), '\0');
-  const std::size_t size =
-      ZSTD_compress2(context.get(), out.data(), out.size(), body.data(), body.size());
+  const std::size_t size = ZSTD_compress2(context.get(), out.data(), out.size(), body.data(), body.size());
   if (ZSTD_isError(size)) throw Error(ErrorCode::kInternal, ZSTD_getErrorName(size));
   out.resize(size);
   return out;
@@ -151,8 +145,7 @@ std::string compress_zstd(std::string_view body) {
 std::string compress_gzip(std::string_view body) {
   z_stream stream{};
   constexpr int kMemoryLevel = 8;  // zlib's default
-  if (deflateInit2(&stream, kGzipLevel, Z_DEFLATED, kGzipWindowBits, kMemoryLevel,
-                   Z_DEFAULT_STRATEGY) != Z_OK) {
+  if (deflateInit2(&stream, kGzipLevel, Z_DEFLATED, kGzipWindowBits, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw std::bad_alloc();
   }
   const std::unique_ptr<z_stream, int (*)(z_stream*)> end_of_scope(&stream, deflateEnd);

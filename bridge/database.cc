@@ -36,17 +36,14 @@ std::string field_of(const PGresult* result, int field) {
   return text ? text : "";
 }
 
-void log_notice(void*, const char* message) {
-  log(LogLevel::kDebug, "notice", {{"message", one_line(message)}});
-}
+void log_notice(void*, const char* message) { log(LogLevel::kDebug, "notice", {{"message", one_line(message)}}); }
 
 PGconn* open(const std::string& dsn) {
   // What stands before dbname are defaults that the DSN may change, what stands after it is ours.
   const char* const names[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
                                "keepalives_count", "tcp_user_timeout", "fallback_application_name",
                                "dbname",           "client_encoding",  nullptr};
-  const char* const values[] = {"5",        "30",        "10",   "3",    "30000",
-                                "tidemark", dsn.c_str(), "UTF8", nullptr};
+  const char* const values[] = {"5", "30", "10", "3", "30000", "tidemark", dsn.c_str(), "UTF8", nullptr};
   constexpr int kExpandDbname = 1;
   return PQconnectdbParams(names, values, kExpandDbname);
 }
@@ -62,26 +59,22 @@ void check_dsn(const std::string& dsn) {
   }
   const std::string why = one_line(message);
   PQfreemem(message);
-  const bool may_hold_secret =
-      dsn.find("password") != std::string::npos || dsn.find('@') != std::string::npos;
+  const bool may_hold_secret = dsn.find("password") != std::string::npos || dsn.find('@') != std::string::npos;
   throw Error(
       ErrorCode::kInvalidInput,
-      "--postgres is not a connection string: " +
-          (may_hold_secret ? "(not shown, since it may hold a password)" : why),
+      "--postgres is not a connection string: " + (may_hold_secret ? "(not shown, since it may hold a password)" : why),
       "Write \"host=db.example dbname=shop user=bridge\" or postgresql://bridge@db.example/shop.");
 }
 
 Connection::Connection(const DatabaseOptions& options, PoolState& state)
     : options_(options), state_(state), handle_(nullptr, PQfinish) {}
 
-std::string Connection::value(const Statement& statement,
-                              std::initializer_list<const char*> arguments) {
+std::string Connection::value(const Statement& statement, std::initializer_list<const char*> arguments) {
   const Result result = execute(statement, arguments);
   if (PQntuples(result.get()) != 1 || PQgetisnull(result.get(), 0, 0)) {
     throw SqlError("XX000", std::string("the hub answered nothing to: ") + statement.sql);
   }
-  return {PQgetvalue(result.get(), 0, 0),
-          static_cast<std::size_t>(PQgetlength(result.get(), 0, 0))};
+  return {PQgetvalue(result.get(), 0, 0), static_cast<std::size_t>(PQgetlength(result.get(), 0, 0))};
 }
 
 void Connection::run(const Statement& statement, std::initializer_list<const char*> arguments) {
@@ -90,8 +83,7 @@ void Connection::run(const Statement& statement, std::initializer_list<const cha
 
 void Connection::connect() {
   if (handle_ && is_alive()) return;
-  if (Clock::now() < next_attempt_)
-    throw SqlError(kConnectionFailure, "the hub's database cannot be reached");
+  if (Clock::now() < next_attempt_) throw SqlError(kConnectionFailure, "the hub's database cannot be reached");
 
   prepared_.clear();
   if (handle_)
@@ -110,8 +102,7 @@ void Connection::connect() {
   set_up();
   back_off_ = {};
   const bool is_news = state_.reach.exchange(PoolState::Reach::kUp) != PoolState::Reach::kUp;
-  log(is_news ? LogLevel::kInfo : LogLevel::kDebug, "database_connected",
-      {{"standby", is_standby() ? "yes" : "no"}});
+  log(is_news ? LogLevel::kInfo : LogLevel::kDebug, "database_connected", {{"standby", is_standby() ? "yes" : "no"}});
 }
 
 // Reads what came while the connection was idle: a server that ended has left its
@@ -133,18 +124,16 @@ bool Connection::is_standby() const {
 void Connection::set_up() {
   PQsetNoticeProcessor(handle_.get(), log_notice, nullptr);
   PQsetnonblocking(handle_.get(), 1);
-  const std::string settings =
-      "set statement_timeout = " + std::to_string(options_.timeout.count());
+  const std::string settings = "set statement_timeout = " + std::to_string(options_.timeout.count());
   if (!PQsendQuery(handle_.get(), settings.c_str())) lost(one_line(PQerrorMessage(handle_.get())));
   finish(Clock::now() + options_.timeout + kTimeoutGrace);
 }
 
-Connection::Result Connection::execute(const Statement& statement,
-                                       std::initializer_list<const char*> arguments) {
+Connection::Result Connection::execute(const Statement& statement, std::initializer_list<const char*> arguments) {
   connect();
   prepare(statement);
-  if (!PQsendQueryPrepared(handle_.get(), statement.name, static_cast<int>(arguments.size()),
-                           arguments.begin(), nullptr, nullptr, 0)) {
+  if (!PQsendQueryPrepared(handle_.get(), statement.name, static_cast<int>(arguments.size()), arguments.begin(),
+                           nullptr, nullptr, 0)) {
     lost(one_line(PQerrorMessage(handle_.get())));
   }
   return finish(Clock::now() + options_.timeout + kTimeoutGrace);
@@ -209,8 +198,7 @@ void Connection::fail(const PGresult* result) {
   std::string message = field_of(result, PG_DIAG_MESSAGE_PRIMARY);
   if (sqlstate.empty()) lost(one_line(PQresultErrorMessage(result)));
   if (sqlstate == kNoSuchPreparedStatement) {
-    prepared_
-        .clear();  // DISCARD ALL, or a pooler that switched servers; the next request prepares anew
+    prepared_.clear();  // DISCARD ALL, or a pooler that switched servers; the next request prepares anew
     sqlstate = kConnectionLost;
   }
   throw SqlError(std::move(sqlstate), message, field_of(result, PG_DIAG_MESSAGE_HINT));
@@ -221,8 +209,7 @@ void Connection::lost(const std::string& message) {
   throw SqlError(kConnectionLost, "the connection to the hub's database was lost");
 }
 
-Pool::Pool(DatabaseOptions options, Metrics& metrics)
-    : options_(std::move(options)), metrics_(metrics) {
+Pool::Pool(DatabaseOptions options, Metrics& metrics) : options_(std::move(options)), metrics_(metrics) {
   metrics_.database_connections += static_cast<std::int64_t>(options_.connections);
   for (std::size_t i = 0; i < options_.connections; ++i) threads_.emplace_back([this] { work(); });
 }

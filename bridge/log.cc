@@ -53,14 +53,11 @@ void append_field(std::string& line, const Field& field) {
 
 void start_log(LogLevel lowest, LogFormat format) {
   format_in_use = format;
-  const char* const pattern = format == LogFormat::kJson
-                                  ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                                  : "time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v";
-  auto logger =
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  const char* const pattern = format == LogFormat::kJson ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+                                                         : "time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v";
+  auto logger = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(spdlog_level(lowest));
-  logger->set_formatter(
-      std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
+  logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
   spdlog::set_default_logger(std::move(logger));
 }
 

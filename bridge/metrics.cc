@@ -12,17 +12,15 @@ void describe(std::string& out, const char* name, const char* type, const char* 
   out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
 }
 
-void append(std::string& out, const char* name, const char* type, const char* help,
-            const Metrics::Counter& value) {
+void append(std::string& out, const char* name, const char* type, const char* help, const Metrics::Counter& value) {
   describe(out, name, type, help);
   out += fmt::format("{} {}\n", name, value.load());
 }
 
-void append_bytes(std::string& out, const char* name, const char* help,
-                  const Metrics::Counter& wire, const Metrics::Counter& plain) {
+void append_bytes(std::string& out, const char* name, const char* help, const Metrics::Counter& wire,
+                  const Metrics::Counter& plain) {
   describe(out, name, "counter", help);
-  out += fmt::format("{}{{form=\"wire\"}} {}\n{}{{form=\"plain\"}} {}\n", name, wire.load(), name,
-                     plain.load());
+  out += fmt::format("{}{{form=\"wire\"}} {}\n{}{{form=\"plain\"}} {}\n", name, wire.load(), name, plain.load());
 }
 
 }  // namespace
@@ -35,8 +33,7 @@ void Metrics::count_request(std::string_view method, std::string_view route, uns
   const std::lock_guard lock(mutex_);
   ++requests_[{key, status}];
   Durations& durations = durations_[key];
-  if (bucket != kBucketsS.end())
-    ++durations.within[static_cast<std::size_t>(bucket - kBucketsS.begin())];
+  if (bucket != kBucketsS.end()) ++durations.within[static_cast<std::size_t>(bucket - kBucketsS.begin())];
   ++durations.count;
   durations.sum_s += seconds;
 }
@@ -54,49 +51,38 @@ std::string Metrics::text() const {
   const std::lock_guard lock(mutex_);
   describe(out, "tidemark_http_requests_total", "counter", "Requests answered.");
   for (const auto& [key, count] : requests_) {
-    out +=
-        fmt::format("tidemark_http_requests_total{{method=\"{}\",route=\"{}\",status=\"{}\"}} {}\n",
-                    key.first.method, key.first.route, key.second, count);
+    out += fmt::format("tidemark_http_requests_total{{method=\"{}\",route=\"{}\",status=\"{}\"}} {}\n",
+                       key.first.method, key.first.route, key.second, count);
   }
-  describe(out, "tidemark_http_request_seconds", "histogram",
-           "From a request's header to its answer's last byte.");
+  describe(out, "tidemark_http_request_seconds", "histogram", "From a request's header to its answer's last byte.");
   for (const auto& [key, durations] : durations_) {
     const std::string labels = fmt::format("method=\"{}\",route=\"{}\"", key.method, key.route);
     std::int64_t so_far = 0;
     for (std::size_t i = 0; i < kBucketsS.size(); ++i) {
       so_far += durations.within[i];
-      out += fmt::format("tidemark_http_request_seconds_bucket{{{},le=\"{}\"}} {}\n", labels,
-                         kBucketsS[i], so_far);
+      out += fmt::format("tidemark_http_request_seconds_bucket{{{},le=\"{}\"}} {}\n", labels, kBucketsS[i], so_far);
     }
-    out += fmt::format("tidemark_http_request_seconds_bucket{{{},le=\"+Inf\"}} {}\n", labels,
-                       durations.count);
+    out += fmt::format("tidemark_http_request_seconds_bucket{{{},le=\"+Inf\"}} {}\n", labels, durations.count);
     out += fmt::format("tidemark_http_request_seconds_sum{{{}}} {}\n", labels, durations.sum_s);
     out += fmt::format("tidemark_http_request_seconds_count{{{}}} {}\n", labels, durations.count);
   }
-  describe(out, "tidemark_database_errors_total", "counter",
-           "Statements that failed, by SQLSTATE.");
+  describe(out, "tidemark_database_errors_total", "counter", "Statements that failed, by SQLSTATE.");
   for (const auto& [sqlstate, count] : sql_errors_) {
     out += fmt::format("tidemark_database_errors_total{{sqlstate=\"{}\"}} {}\n", sqlstate, count);
   }
 
-  append_bytes(out, "tidemark_http_received_bytes_total", "Bodies of requests.",
-               received_wire_bytes, received_plain_bytes);
-  append_bytes(out, "tidemark_http_sent_bytes_total", "Bodies of answers.", sent_wire_bytes,
-               sent_plain_bytes);
+  append_bytes(out, "tidemark_http_received_bytes_total", "Bodies of requests.", received_wire_bytes,
+               received_plain_bytes);
+  append_bytes(out, "tidemark_http_sent_bytes_total", "Bodies of answers.", sent_wire_bytes, sent_plain_bytes);
   append(out, "tidemark_http_connections", "gauge", "Connections open now.", connections);
-  append(out, "tidemark_http_connections_total", "counter", "Connections accepted.",
-         connections_accepted);
-  append(out, "tidemark_http_refused_connections_total", "counter", "Connections over the limit.",
-         connections_refused);
+  append(out, "tidemark_http_connections_total", "counter", "Connections accepted.", connections_accepted);
+  append(out, "tidemark_http_refused_connections_total", "counter", "Connections over the limit.", connections_refused);
   append(out, "tidemark_http_timeouts_total", "counter", "Clients that were too slow.", timeouts);
-  append(out, "tidemark_http_malformed_total", "counter", "Requests that were not HTTP.",
-         malformed);
-  append(out, "tidemark_database_connections", "gauge",
-         "Threads that each own a connection to PostgreSQL.", database_connections);
-  append(out, "tidemark_database_in_use", "gauge", "Of these, busy with a request.",
-         database_in_use);
-  append(out, "tidemark_database_queue", "gauge", "Requests that wait for a connection.",
-         database_queue);
+  append(out, "tidemark_http_malformed_total", "counter", "Requests that were not HTTP.", malformed);
+  append(out, "tidemark_database_connections", "gauge", "Threads that each own a connection to PostgreSQL.",
+         database_connections);
+  append(out, "tidemark_database_in_use", "gauge", "Of these, busy with a request.", database_in_use);
+  append(out, "tidemark_database_queue", "gauge", "Requests that wait for a connection.", database_queue);
   return out;
 }
 

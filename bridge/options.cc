@@ -23,8 +23,7 @@ void split_address(const std::string& address, ServerOptions& server) {
   const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
   const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (is_bracketed) host = host.substr(1, host.size() - 2);
-  const bool is_port = !port.empty() && port.size() <= 5 &&
-                       port.find_first_not_of("0123456789") == std::string::npos &&
+  const bool is_port = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
                        std::stoi(port) <= 65535;
   if (host.empty() || !is_port || (!is_bracketed && host.find(':') != std::string::npos)) {
     throw Error(ErrorCode::kInvalidInput, "--listen \"" + address + "\" is not HOST:PORT",
@@ -39,8 +38,7 @@ void split_address(const std::string& address, ServerOptions& server) {
 Options parse_options(int argc, char** argv) {
   Options options;
   std::string listen = "127.0.0.1:8880";
-  double request_timeout_s = 60, header_timeout_s = 10, idle_timeout_s = 60,
-         transfer_timeout_s = 30, grace_s = 30;
+  double request_timeout_s = 60, header_timeout_s = 10, idle_timeout_s = 60, transfer_timeout_s = 30, grace_s = 30;
 
   CLI::App app("Tidemark: offline-first sync between PostgreSQL and SQLite.", "tidemark");
   app.set_version_flag("--version", "tidemark " TIDEMARK_VERSION);
@@ -49,26 +47,20 @@ Options parse_options(int argc, char** argv) {
   serve.footer("Each option can also be given by the environment variable in its line.");
 
   const CLI::Range seconds(0.01, 86400.0, "SECONDS");
-  serve
-      .add_option("--postgres", options.database.dsn,
-                  "libpq's connection string of the hub's database")
+  serve.add_option("--postgres", options.database.dsn, "libpq's connection string of the hub's database")
       ->envname("TIDEMARK_POSTGRES")
       ->required();
   serve.add_option("--listen", listen, "HOST:PORT; port 0 picks a free one, which the log tells")
       ->envname("TIDEMARK_LISTEN")
       ->capture_default_str();
-  CLI::Option* const certificate = serve
-                                       .add_option("--tls-cert", options.server.certificate_file,
-                                                   "PEM file of the certificate and its chain")
-                                       ->envname("TIDEMARK_TLS_CERT");
+  CLI::Option* const certificate =
+      serve.add_option("--tls-cert", options.server.certificate_file, "PEM file of the certificate and its chain")
+          ->envname("TIDEMARK_TLS_CERT");
   CLI::Option* const key =
-      serve.add_option("--tls-key", options.server.key_file, "PEM file of its key")
-          ->envname("TIDEMARK_TLS_KEY");
+      serve.add_option("--tls-key", options.server.key_file, "PEM file of its key")->envname("TIDEMARK_TLS_KEY");
   certificate->needs(key);
   key->needs(certificate);
-  serve
-      .add_option("--max-body", options.limits.max_body,
-                  "largest push, before and after decompression (64MiB …)")
+  serve.add_option("--max-body", options.limits.max_body, "largest push, before and after decompression (64MiB …)")
       ->envname("TIDEMARK_MAX_BODY")
       ->transform(CLI::AsSizeValue(false))
       ->capture_default_str();
@@ -82,15 +74,11 @@ Options parse_options(int argc, char** argv) {
       ->envname("TIDEMARK_CONNECTIONS")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  serve
-      .add_option("--queue", options.database.queue,
-                  "requests that may wait for one of them, then 503")
+  serve.add_option("--queue", options.database.queue, "requests that may wait for one of them, then 503")
       ->envname("TIDEMARK_QUEUE")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  serve
-      .add_option("--max-clients", options.server.max_clients,
-                  "open connections of devices, then 503")
+  serve.add_option("--max-clients", options.server.max_clients, "open connections of devices, then 503")
       ->envname("TIDEMARK_MAX_CLIENTS")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
@@ -98,9 +86,7 @@ Options parse_options(int argc, char** argv) {
       ->envname("TIDEMARK_REQUEST_TIMEOUT")
       ->check(seconds)
       ->capture_default_str();
-  serve
-      .add_option("--header-timeout", header_timeout_s,
-                  "for a request's header, and for the TLS handshake")
+  serve.add_option("--header-timeout", header_timeout_s, "for a request's header, and for the TLS handshake")
       ->envname("TIDEMARK_HEADER_TIMEOUT")
       ->check(seconds)
       ->capture_default_str();
@@ -108,8 +94,7 @@ Options parse_options(int argc, char** argv) {
       ->envname("TIDEMARK_IDLE_TIMEOUT")
       ->check(seconds)
       ->capture_default_str();
-  serve
-      .add_option("--transfer-timeout", transfer_timeout_s, "for each piece of a body or an answer")
+  serve.add_option("--transfer-timeout", transfer_timeout_s, "for each piece of a body or an answer")
       ->envname("TIDEMARK_TRANSFER_TIMEOUT")
       ->check(seconds)
       ->capture_default_str();
@@ -121,8 +106,7 @@ Options parse_options(int argc, char** argv) {
                                                   {"info", LogLevel::kInfo},
                                                   {"warning", LogLevel::kWarning},
                                                   {"error", LogLevel::kError}};
-  const std::map<std::string, LogFormat> formats = {{"logfmt", LogFormat::kLogfmt},
-                                                    {"json", LogFormat::kJson}};
+  const std::map<std::string, LogFormat> formats = {{"logfmt", LogFormat::kLogfmt}, {"json", LogFormat::kJson}};
   serve.add_option("--log-level", options.log_level, "debug, info, warning or error (info)")
       ->envname("TIDEMARK_LOG_LEVEL")
       ->transform(CLI::CheckedTransformer(levels));
@@ -142,8 +126,7 @@ Options parse_options(int argc, char** argv) {
   options.limits.transfer_timeout = from_seconds(transfer_timeout_s);
   options.server.grace = from_seconds(grace_s);
   options.routes.max_body = options.limits.max_body;
-  options.limits.bodies_in_memory =
-      std::max(options.limits.bodies_in_memory, 4 * options.limits.max_body);
+  options.limits.bodies_in_memory = std::max(options.limits.bodies_in_memory, 4 * options.limits.max_body);
   return options;
 }
 

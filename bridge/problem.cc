@@ -32,8 +32,7 @@ constexpr HubCode kHubCodes[] = {
 bool is_passing(std::string_view sqlstate) {
   constexpr std::array<std::string_view, 6> kClasses = {"08", "40", "53", "55", "57", "58"};
   constexpr std::string_view kReadOnly = "25006";  // a standby: until it is promoted
-  return sqlstate == kReadOnly ||
-         std::find(kClasses.begin(), kClasses.end(), sqlstate.substr(0, 2)) != kClasses.end();
+  return sqlstate == kReadOnly || std::find(kClasses.begin(), kClasses.end(), sqlstate.substr(0, 2)) != kClasses.end();
 }
 
 // The call itself was refused: the hub's functions are missing or not ours to call.
@@ -51,8 +50,7 @@ Reply passing(const SqlError& error) {
     return unavailable("the hub took too long and was stopped: " + message, kRetrySoonS);
   }
   if (sqlstate == "25006") {
-    return unavailable("the bridge is connected to a standby, which takes no writes: " + message,
-                       kRetryDatabaseDownS);
+    return unavailable("the bridge is connected to a standby, which takes no writes: " + message, kRetryDatabaseDownS);
   }
   const bool is_down = sqlstate.starts_with("08") || sqlstate.starts_with("57");
   return unavailable(message, is_down ? kRetryDatabaseDownS : kRetrySoonS);
@@ -69,8 +67,7 @@ Reply problem(unsigned status, const char* code, std::string_view detail, std::s
     body += ",\"";
     body += name;
     body += "\":";
-    append_json_string(body,
-                       simdjson::validate_utf8(text.data(), text.size()) ? text : "(not UTF-8)");
+    append_json_string(body, simdjson::validate_utf8(text.data(), text.size()) ? text : "(not UTF-8)");
   };
   body = "{\"type\":\"about:blank\"";
   member("title", reason_of(status));
@@ -122,12 +119,11 @@ Reply problem_of(const SqlError& error) {
   }
   if (is_passing(error.sqlstate())) return passing(error);
   if (is_set_up_wrong(error.sqlstate())) {
-    return problem(
-        500, "internal",
-        "the extension tidemark is not installed in this database, or the bridge's role lacks "
-        "rights: " +
-            std::string(error.what()),
-        "On the hub: create extension tidemark; select tidemark.allow_bridge('role').");
+    return problem(500, "internal",
+                   "the extension tidemark is not installed in this database, or the bridge's role lacks "
+                   "rights: " +
+                       std::string(error.what()),
+                   "On the hub: create extension tidemark; select tidemark.allow_bridge('role').");
   }
   return problem(500, "internal", error.what(), error.hint());
 }

@@ -13,8 +13,7 @@ namespace tidemark::bridge {
 
 // `code` is one of docs/protocol.md, `detail` says what is wrong in one line,
 // `hint` what to do about it (empty: left out).
-Reply problem(unsigned status, const char* code, std::string_view detail,
-              std::string_view hint = {});
+Reply problem(unsigned status, const char* code, std::string_view detail, std::string_view hint = {});
 
 Reply problem_of(const Error& error);
 

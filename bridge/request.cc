@@ -13,9 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxTokenBytes = 1024;
 
-[[noreturn]] void invalid(const std::string& message) {
-  throw Error(ErrorCode::kInvalidInput, message);
-}
+[[noreturn]] void invalid(const std::string& message) { throw Error(ErrorCode::kInvalidInput, message); }
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -59,9 +57,7 @@ bool is_scheme(std::string_view word, std::string_view lower_case) {
                     [](unsigned char c, char expected) { return std::tolower(c) == expected; });
 }
 
-[[noreturn]] void unauthorized(const char* message) {
-  throw Error(ErrorCode::kUnauthorized, message);
-}
+[[noreturn]] void unauthorized(const char* message) { throw Error(ErrorCode::kUnauthorized, message); }
 
 }  // namespace
 
@@ -104,10 +100,8 @@ Credentials parse_authorization(std::string_view header) {
   while (value.starts_with(' ')) value.remove_prefix(1);
 
   if (is_scheme(scheme, "bearer")) {
-    const bool is_visible =
-        std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; });
-    if (value.empty() || value.size() > kMaxTokenBytes || !is_visible)
-      unauthorized("the token is malformed");
+    const bool is_visible = std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    if (value.empty() || value.size() > kMaxTokenBytes || !is_visible) unauthorized("the token is malformed");
     credentials.scheme = Credentials::Scheme::kBearer;
     credentials.token = value;
     return credentials;
@@ -128,8 +122,7 @@ Credentials parse_authorization(std::string_view header) {
 }
 
 bool is_text(std::string_view bytes) {
-  return bytes.find('\0') == std::string_view::npos &&
-         simdjson::validate_utf8(bytes.data(), bytes.size());
+  return bytes.find('\0') == std::string_view::npos && simdjson::validate_utf8(bytes.data(), bytes.size());
 }
 
 }  // namespace tidemark::bridge

@@ -50,13 +50,10 @@ constexpr Statement kPing = {"ping", "select 1"};
 
 bool is_push_number(const std::string& text) {
   constexpr std::size_t kDigits = 18;
-  return !text.empty() && text.size() <= kDigits &&
-         text.find_first_not_of("0123456789") == std::string::npos;
+  return !text.empty() && text.size() <= kDigits && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-const char* text_or_null(const std::optional<std::string>& text) {
-  return text ? text->c_str() : nullptr;
-}
+const char* text_or_null(const std::optional<std::string>& text) { return text ? text->c_str() : nullptr; }
 
 Reply json(std::string body, unsigned status = 200) {
   Reply reply;
@@ -76,14 +73,12 @@ std::optional<std::string> device_name(const std::string& body) {
   if (body.empty()) return std::nullopt;
   simdjson::dom::parser parser;
   const simdjson::dom::element root = parse_body(parser, body);
-  if (!root.is_object())
-    throw Error(ErrorCode::kInvalidInput, "malformed body: a JSON object expected");
+  if (!root.is_object()) throw Error(ErrorCode::kInvalidInput, "malformed body: a JSON object expected");
   simdjson::dom::element member;
   if (root["name"].get(member) != simdjson::SUCCESS || member.is_null()) return std::nullopt;
   std::string_view name;
   if (member.get(name) != simdjson::SUCCESS || !is_text(name)) {
-    throw Error(ErrorCode::kInvalidInput,
-                "malformed body: \"name\" is not a string, or has U+0000 in it");
+    throw Error(ErrorCode::kInvalidInput, "malformed body: \"name\" is not a string, or has U+0000 in it");
   }
   return std::string(name);
 }
@@ -94,8 +89,7 @@ Reply enrol(const Work& work) {
   if (who.scheme == Credentials::Scheme::kBearer) {
     return json(work.database.value(kEnrolAgain, {who.token.c_str(), text_or_null(name)}), 201);
   }
-  return json(
-      work.database.value(kEnrol, {who.user.c_str(), who.secret.c_str(), text_or_null(name)}), 201);
+  return json(work.database.value(kEnrol, {who.user.c_str(), who.secret.c_str(), text_or_null(name)}), 201);
 }
 
 Reply table_list(const Work& work) {
@@ -104,15 +98,13 @@ Reply table_list(const Work& work) {
 
 Reply pull(const Work& work) {
   if (!work.call.after) {
-    throw Error(ErrorCode::kInvalidInput, "the parameter \"after\" is missing",
-                "Begin with after=0.");
+    throw Error(ErrorCode::kInvalidInput, "the parameter \"after\" is missing", "Begin with after=0.");
   }
   bring_log_up_to_date(work.database);
   const std::string page_bytes = std::to_string(work.options.page_bytes);
   const char* const have = work.call.have ? work.call.have->c_str() : "0";
   return json(work.database.value(
-      kPull, {work.call.credentials.token.c_str(), work.call.after->c_str(), page_bytes.c_str(),
-                                      have}));
+      kPull, {work.call.credentials.token.c_str(), work.call.after->c_str(), page_bytes.c_str(), have}));
 }
 
 void note_cursor(const Work& work) {
@@ -123,15 +115,13 @@ void note_cursor(const Work& work) {
 Reply rows(const Work& work) {
   bring_log_up_to_date(work.database);
   const std::string page_bytes = std::to_string(work.options.page_bytes);
-  return json(
-      work.database.value(kRows, {work.call.credentials.token.c_str(), work.call.name.c_str(),
-                                  text_or_null(work.call.after), page_bytes.c_str()}));
+  return json(work.database.value(kRows, {work.call.credentials.token.c_str(), work.call.name.c_str(),
+                                          text_or_null(work.call.after), page_bytes.c_str()}));
 }
 
 Reply push(const Work& work) {
   if (!is_text(work.body)) {
-    throw Error(ErrorCode::kInvalidInput,
-                "malformed body: it is not UTF-8, or has a zero byte in it");
+    throw Error(ErrorCode::kInvalidInput, "malformed body: it is not UTF-8, or has a zero byte in it");
   }
   return json(work.database.value(kPush, {work.call.credentials.token.c_str(), work.body.c_str()}));
 }
@@ -157,8 +147,7 @@ constexpr Endpoint kEndpoints[] = {
 };
 
 // True if the path has the pattern's shape; its {name} goes to `name`.
-bool matches(std::string_view pattern, const std::vector<std::string>& segments,
-             std::string& name) {
+bool matches(std::string_view pattern, const std::vector<std::string>& segments, std::string& name) {
   std::string found;
   for (const std::string& segment : segments) {
     if (pattern.empty()) return false;
@@ -176,8 +165,7 @@ bool matches(std::string_view pattern, const std::vector<std::string>& segments,
 }
 
 Reply not_found() {
-  return problem(404, "not_found", "there is nothing at this path",
-                 "docs/protocol.md lists the paths.");
+  return problem(404, "not_found", "there is nothing at this path", "docs/protocol.md lists the paths.");
 }
 
 Reply method_not_allowed(const std::string& allowed) {
@@ -202,9 +190,8 @@ void check_access(Access access, const Credentials& credentials) {
 void add_required_headers(const Endpoint* endpoint, Reply& reply) {
   if (reply.status == 401) {
     const bool is_basic = endpoint && endpoint->access == Access::kEnrol;
-    reply.headers.emplace_back(
-        "WWW-Authenticate",
-        is_basic ? R"(Basic realm="tidemark", charset="UTF-8")" : R"(Bearer realm="tidemark")");
+    reply.headers.emplace_back("WWW-Authenticate",
+                               is_basic ? R"(Basic realm="tidemark", charset="UTF-8")" : R"(Bearer realm="tidemark")");
   }
   if (reply.status == 415) reply.headers.emplace_back("Accept-Encoding", "zstd, gzip");
 }
@@ -261,8 +248,7 @@ void Routes::judge(const Head& head, Call& call) const {
       call.endpoint = &endpoint;
       break;
     }
-    allowed +=
-        (allowed.empty() ? "" : ", ") + std::string(endpoint.method) + (has_head ? ", HEAD" : "");
+    allowed += (allowed.empty() ? "" : ", ") + std::string(endpoint.method) + (has_head ? ", HEAD" : "");
   }
   if (!call.endpoint) {
     call.refusal = allowed.empty() ? not_found() : method_not_allowed(allowed);
@@ -281,8 +267,7 @@ void Routes::judge(const Head& head, Call& call) const {
   }
 }
 
-void Routes::answer(std::shared_ptr<const Call> call, std::string body,
-                    const std::function<void(Reply)>& done) const {
+void Routes::answer(std::shared_ptr<const Call> call, std::string body, const std::function<void(Reply)>& done) const {
   const Endpoint& endpoint = *call->endpoint;
   if (endpoint.place == Place::kHere) {
     Reply reply;

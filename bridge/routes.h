@@ -51,8 +51,7 @@ class Routes {
   Call open(const Head& head) const;
 
   // Answers on a thread of a pool, or at once. `done` gets the answer, ready to be sent.
-  void answer(std::shared_ptr<const Call> call, std::string body,
-              const std::function<void(Reply)>& done) const;
+  void answer(std::shared_ptr<const Call> call, std::string body, const std::function<void(Reply)>& done) const;
 
  private:
   void judge(const Head& head, Call& call) const;

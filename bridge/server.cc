@@ -48,8 +48,7 @@ class Server::Listener {
         signals_(strand_, SIGTERM, SIGINT, SIGHUP),
         grace_timer_(strand_),
         pause_timer_(strand_) {
-    if (!options_.certificate_file.empty())
-      tls_ = load_tls(options_.certificate_file, options_.key_file);
+    if (!options_.certificate_file.empty()) tls_ = load_tls(options_.certificate_file, options_.key_file);
     listen();
   }
 
@@ -71,8 +70,7 @@ class Server::Listener {
 
  private:
   [[noreturn]] void cannot_listen(const std::string& why) {
-    throw Error(ErrorCode::kInvalidInput,
-                "cannot listen on \"" + options_.host + ":" + options_.port + "\": " + why,
+    throw Error(ErrorCode::kInvalidInput, "cannot listen on \"" + options_.host + ":" + options_.port + "\": " + why,
                 "Give another address by --listen HOST:PORT, or end the program that has it.");
   }
 
@@ -80,8 +78,7 @@ class Server::Listener {
     error_code error;
     tcp::resolver resolver(io_);
     const auto found =
-        resolver.resolve(options_.host, options_.port,
-                         tcp::resolver::passive | tcp::resolver::numeric_service, error);
+        resolver.resolve(options_.host, options_.port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
     if (error || found.empty()) cannot_listen(error.message());
     const tcp::endpoint endpoint = found.begin()->endpoint();
     acceptor_.open(endpoint.protocol(), error);
@@ -156,8 +153,7 @@ class Server::Listener {
   }
 
   void stop() {
-    log(LogLevel::kInfo, "stopping",
-        {{"connections", static_cast<std::int64_t>(sessions_.size())}});
+    log(LogLevel::kInfo, "stopping", {{"connections", static_cast<std::int64_t>(sessions_.size())}});
     context_->is_stopping = true;
     error_code ignored;
     acceptor_.close(ignored);
@@ -177,8 +173,7 @@ class Server::Listener {
   }
 
   void cut_off(const char* why) {
-    log(LogLevel::kWarning, "cut_off",
-        {{"reason", why}, {"connections", static_cast<std::int64_t>(sessions_.size())}});
+    log(LogLevel::kWarning, "cut_off", {{"reason", why}, {"connections", static_cast<std::int64_t>(sessions_.size())}});
     was_cut_off_ = true;
     io_.stop();
   }

@@ -35,11 +35,10 @@ using Parser = http::request_parser<http::string_body>;
 using Response = http::response<http::string_body>;
 
 constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
-constexpr std::size_t kBufferBytes = std::size_t{80} << 10;  // a header and a piece of the body
-constexpr std::size_t kPieceBytes = std::size_t{64}
-                                    << 10;  // written at once, each within transfer_timeout
+constexpr std::size_t kBufferBytes = std::size_t{80} << 10;       // a header and a piece of the body
+constexpr std::size_t kPieceBytes = std::size_t{64} << 10;        // written at once, each within transfer_timeout
 constexpr std::size_t kIgnoredBodyBytes = std::size_t{16} << 10;  // where a route wants no body
-constexpr std::size_t kSlowestBytesPerSecond = 1024;  // a body that trickles slower is given up
+constexpr std::size_t kSlowestBytesPerSecond = 1024;              // a body that trickles slower is given up
 constexpr std::chrono::seconds kLinger{2};
 
 auto into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
@@ -69,12 +68,10 @@ Head head_of(const http::request<http::string_body>& request) {
 
 // What Beast's parser lets through and a proxy before us may read otherwise.
 const char* breach_of_http(const http::request<http::string_body>& request) {
-  if (request.version() >= 11 && request.count(http::field::host) != 1)
-    return "not exactly one Host header";
+  if (request.version() >= 11 && request.count(http::field::host) != 1) return "not exactly one Host header";
   if (request.count(http::field::authorization) > 1) return "more than one Authorization header";
   const std::string length = joined(request, http::field::content_length);
-  if (length.find_first_not_of("0123456789") != std::string::npos)
-    return "a Content-Length that is not one number";
+  if (length.find_first_not_of("0123456789") != std::string::npos) return "a Content-Length that is not one number";
   if (request.count(http::field::transfer_encoding) > 0 &&
       !beast::iequals(joined(request, http::field::transfer_encoding).c_str(), "chunked")) {
     return "a Transfer-Encoding other than chunked";
@@ -83,17 +80,13 @@ const char* breach_of_http(const http::request<http::string_body>& request) {
 }
 
 // What a broken request is answered with; nullopt where nobody listens any more.
-std::optional<Reply> answer_to(const error_code& error, bool has_header,
-                               const SessionLimits& limits) {
-  if (error == http::error::end_of_stream || error == http::error::partial_message)
-    return std::nullopt;
-  if (error == http::error::header_limit ||
-      (error == http::error::buffer_overflow && !has_header)) {
+std::optional<Reply> answer_to(const error_code& error, bool has_header, const SessionLimits& limits) {
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
+  if (error == http::error::header_limit || (error == http::error::buffer_overflow && !has_header)) {
     return problem(431, "invalid", "the request's header is over the limit of 16 KiB");
   }
   if (error == http::error::body_limit) {
-    return problem(413, "too_large",
-                   "the body is over the limit of " + std::to_string(limits.max_body) + " bytes",
+    return problem(413, "too_large", "the body is over the limit of " + std::to_string(limits.max_body) + " bytes",
                    "Send smaller pushes, or raise --max-body of the bridge.");
   }
   if (error.category() == http::make_error_code(http::error::end_of_stream).category()) {
@@ -143,16 +136,14 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   void start(const std::function<void()>& ended) {
     const auto self = this->shared_from_this();
-    asio::co_spawn(stream_.get_executor(), run(),
-                   [self, ended](const std::exception_ptr& exception) {
-                     try {
-                       if (exception) std::rethrow_exception(exception);
-                     } catch (const std::exception& error) {
-                       log(LogLevel::kError, "session_failed",
-                           {{"remote", self->remote_}, {"message", error.what()}});
-                     }
-                     ended();
-                   });
+    asio::co_spawn(stream_.get_executor(), run(), [self, ended](const std::exception_ptr& exception) {
+      try {
+        if (exception) std::rethrow_exception(exception);
+      } catch (const std::exception& error) {
+        log(LogLevel::kError, "session_failed", {{"remote", self->remote_}, {"message", error.what()}});
+      }
+      ended();
+    });
   }
 
   void stop() override {
@@ -165,8 +156,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   // One request on its way through, for its log line and the counts.
   struct Exchange {
     Clock::time_point begun = Clock::now();
-    std::shared_ptr<Call> call =
-        std::make_shared<Call>();  // a pool's thread reads it beyond the answer
+    std::shared_ptr<Call> call = std::make_shared<Call>();  // a pool's thread reads it beyond the answer
     unsigned version = 11;
     bool keep_alive = false;
     std::size_t received = 0;
@@ -219,8 +209,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     exchange.keep_alive = request.keep_alive();
     if (const char* const breach = breach_of_http(request)) {
       ++context_.metrics.malformed;
-      exchange.call->refusal =
-          problem(400, "invalid", std::string("the request is not proper HTTP: ") + breach);
+      exchange.call->refusal = problem(400, "invalid", std::string("the request is not proper HTTP: ") + breach);
     } else if (is_overloaded_) {
       exchange.call->refusal = unavailable("the bridge has too many connections", 1);
       exchange.keep_alive = false;
@@ -263,12 +252,10 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
       const bool is_quiet = lowest().socket().available(error) == 0;
       if (error || (context_.is_stopping && is_quiet)) co_return false;
       is_idle_ = true;
-      lowest().expires_after(is_first_ ? context_.limits.header_timeout
-                                       : context_.limits.idle_timeout);
+      lowest().expires_after(is_first_ ? context_.limits.header_timeout : context_.limits.idle_timeout);
       size = co_await stream_.async_read_some(buffer_.prepare(4096), into(error));
       is_idle_ = false;
-      if (error == asio::error::operation_aborted && context_.is_stopping)
-        continue;  // stop() looks once more
+      if (error == asio::error::operation_aborted && context_.is_stopping) continue;  // stop() looks once more
       break;
     }
     is_first_ = false;
@@ -284,8 +271,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     const std::size_t limit = std::max(call.max_body, kIgnoredBodyBytes);
     const auto length = parser.content_length();
     if (length && *length > limit) {
-      call.refusal = problem(413, "too_large",
-                             "the body is over the limit of " + std::to_string(limit) + " bytes");
+      call.refusal = problem(413, "too_large", "the body is over the limit of " + std::to_string(limit) + " bytes");
       return;
     }
     const auto expectation = parser.get()[http::field::expect];
@@ -296,8 +282,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   // Reads the rest of the request. Gives an answer if it has to be refused
   // meanwhile; sets `error` if the client broke off or broke the rules.
-  awaitable<std::optional<Reply>> read_body(Exchange& exchange, Parser& parser, BodyShare& share,
-                                            error_code& error) {
+  awaitable<std::optional<Reply>> read_body(Exchange& exchange, Parser& parser, BodyShare& share, error_code& error) {
     const SessionLimits& limits = context_.limits;
     parser.body_limit(std::max(exchange.call->max_body, kIgnoredBodyBytes));
     parser.eager(true);
@@ -309,11 +294,10 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     }
     const auto begun = Clock::now();
     while (!parser.is_done()) {
-      const auto at_slowest = begun + limits.transfer_timeout +
-                              std::chrono::seconds(exchange.received / kSlowestBytesPerSecond);
+      const auto at_slowest =
+          begun + limits.transfer_timeout + std::chrono::seconds(exchange.received / kSlowestBytesPerSecond);
       lowest().expires_at(std::min(at_slowest, Clock::now() + limits.transfer_timeout));
-      const std::size_t size =
-          co_await http::async_read_some(stream_, buffer_, parser, into(error));
+      const std::size_t size = co_await http::async_read_some(stream_, buffer_, parser, into(error));
       if (error) co_return std::nullopt;
       exchange.received += size;
       if (!share.fits(size, limits.bodies_in_memory)) {
@@ -330,15 +314,12 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
       const auto shared = std::make_shared<Handler>(std::move(handler));
       const auto executor = asio::get_associated_executor(*shared);
       context_.routes.answer(
-          std::move(call), std::move(body),
-          [shared, executor, work = asio::make_work_guard(executor)](Reply reply) {
-            asio::post(executor, [shared, reply = std::move(reply)]() mutable {
-              (*shared)(std::move(reply));
-            });
+          std::move(call), std::move(body), [shared, executor, work = asio::make_work_guard(executor)](Reply reply) {
+            asio::post(executor, [shared, reply = std::move(reply)]() mutable { (*shared)(std::move(reply)); });
           });
     };
-    Reply reply = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Reply)>(
-        std::move(initiate), asio::use_awaitable);
+    Reply reply = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Reply)>(std::move(initiate),
+                                                                                            asio::use_awaitable);
     co_return reply;
   }
 
@@ -352,8 +333,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     if (reply->status == 400) ++context_.metrics.malformed;
     if (reply->status == 413 && !exchange.call->endpoint) {
       *exchange.call = context_.routes.open(head_of(parser.get()));
-      if (exchange.call->refusal)
-        reply = std::move(exchange.call->refusal);  // before its size, its address is wrong
+      if (exchange.call->refusal) reply = std::move(exchange.call->refusal);  // before its size, its address is wrong
     }
     exchange.keep_alive = false;
     co_await send(exchange, std::move(*reply));
@@ -390,12 +370,10 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     co_return !error && exchange.keep_alive;
   }
 
-  void count(const Exchange& exchange, unsigned status, std::size_t wire_bytes,
-             std::size_t plain_bytes) {
+  void count(const Exchange& exchange, unsigned status, std::size_t wire_bytes, std::size_t plain_bytes) {
     const auto duration = Clock::now() - exchange.begun;
     Metrics& metrics = context_.metrics;
-    metrics.count_request(exchange.call->method_label(), exchange.call->route_label(), status,
-                          duration);
+    metrics.count_request(exchange.call->method_label(), exchange.call->route_label(), status, duration);
     metrics.sent_wire_bytes += static_cast<std::int64_t>(wire_bytes);
     metrics.sent_plain_bytes += static_cast<std::int64_t>(plain_bytes);
     const auto number = [](std::size_t size) { return static_cast<std::int64_t>(size); };
@@ -445,16 +423,14 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 template <class Stream>
 std::shared_ptr<Session> started(Stream stream, SessionContext& context, bool is_overloaded,
                                  const std::function<void()>& ended) {
-  const auto session =
-      std::make_shared<HttpSession<Stream>>(std::move(stream), context, is_overloaded);
+  const auto session = std::make_shared<HttpSession<Stream>>(std::move(stream), context, is_overloaded);
   session->start(ended);
   return session;
 }
 
 }  // namespace
 
-std::shared_ptr<Session> start_session(tcp::socket socket,
-                                       const std::shared_ptr<asio::ssl::context>& tls,
+std::shared_ptr<Session> start_session(tcp::socket socket, const std::shared_ptr<asio::ssl::context>& tls,
                                        SessionContext& context, bool is_overloaded,
                                        const std::function<void()>& ended) {
   PlainStream plain(std::move(socket));

@@ -50,8 +50,7 @@ class Session {
 // plain HTTP. An overloaded server's session answers 503 and closes. `ended` is
 // called once, on the strand.
 std::shared_ptr<Session> start_session(boost::asio::ip::tcp::socket socket,
-                                       const std::shared_ptr<boost::asio::ssl::context>& tls,
-                                       SessionContext& context, bool is_overloaded,
-                                       const std::function<void()>& ended);
+                                       const std::shared_ptr<boost::asio::ssl::context>& tls, SessionContext& context,
+                                       bool is_overloaded, const std::function<void()>& ended);
 
 }  // namespace tidemark::bridge

@@ -41,15 +41,13 @@ int no_passphrase(char*, int, int, void*) { return 0; }
 
 }  // namespace
 
-std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file,
-                                                    const std::string& key_file) {
+std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file) {
   check_readable(certificate_file);
   check_readable(key_file);
   auto context = std::make_shared<boost::asio::ssl::context>(boost::asio::ssl::context::tls_server);
   SSL_CTX* const handle = context->native_handle();
   SSL_CTX_set_min_proto_version(handle, TLS1_2_VERSION);
-  SSL_CTX_set_options(
-      handle, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(handle, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_default_passwd_cb(handle, no_passphrase);
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(handle, certificate_file.c_str()) != 1) {
@@ -59,8 +57,7 @@ std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certifica
     refuse("the key in \"" + key_file + "\" cannot be used");
   }
   if (SSL_CTX_check_private_key(handle) != 1) {
-    refuse("the key in \"" + key_file + "\" is not the certificate's in \"" + certificate_file +
-           "\"");
+    refuse("the key in \"" + key_file + "\" is not the certificate's in \"" + certificate_file + "\"");
   }
   return context;
 }

@@ -9,7 +9,6 @@ namespace tidemark::bridge {
 
 // A server context from a PEM chain and its key. Throws Error{kInvalidInput}
 // that names the file and what is wrong with it.
-std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file,
-                                                    const std::string& key_file);
+std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file);
 
 }  // namespace tidemark::bridge

@@ -13,7 +13,9 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-char lower(char character) { return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character; }
+char lower(char character) {
+  return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
+}
 
 bool contains_word(std::string_view upper_text, std::string_view word) {
   return upper_text.find(word) != std::string_view::npos;
@@ -75,7 +77,8 @@ std::string default_sql(Kind kind, dom::element value) {
   if (value.is_number()) return number_sql(kind, value);
   if (value.get(text) == simdjson::SUCCESS) return quote_literal(text);
   if (value["blob"].get(text) == simdjson::SUCCESS) return blob_sql(text);
-  if (value["real"].get(text) == simdjson::SUCCESS) return text == "nan" ? "'NaN'" : text == "inf" ? "(9e999)" : "(-9e999)";
+  if (value["real"].get(text) == simdjson::SUCCESS)
+    return text == "nan" ? "'NaN'" : text == "inf" ? "(9e999)" : "(-9e999)";
   if (value["now"].get(flag) == simdjson::SUCCESS && flag) return now_sql(kind);
   return "";
 }
@@ -92,7 +95,8 @@ HubColumn hub_column_from(dom::element entry) {
   const std::string_view kind_name = parts.at(1).get_string();
   const auto kind = kind_named(kind_name);
   if (!kind) {
-    throw Error(ErrorCode::kProtocol, "the hub describes a column of the unknown kind \"" + std::string(kind_name) + "\"",
+    throw Error(ErrorCode::kProtocol,
+                "the hub describes a column of the unknown kind \"" + std::string(kind_name) + "\"",
                 "This device's extension may be older than the hub's: update it.");
   }
   column.kind = *kind;
@@ -157,8 +161,8 @@ HubTable hub_table_from(std::string_view json) {
     }
     if (const auto references = optional_member(entry, "references")) {
       for (const dom::element reference : dom::array(*references)) {
-        table.references.push_back({names_from(reference["columns"]), std::string(reference["table"].get_string().value()),
-                                    names_from(reference["to"])});
+        table.references.push_back({names_from(reference["columns"]),
+                                    std::string(reference["table"].get_string().value()), names_from(reference["to"])});
       }
     }
     return table;
@@ -172,7 +176,8 @@ bool LocalColumn::holds_bytes() const {
 }
 
 const HubTable* find_table(const std::vector<HubTable>& tables, std::string_view name) {
-  const auto found = std::find_if(tables.begin(), tables.end(), [&](const HubTable& table) { return same_name(table.name, name); });
+  const auto found =
+      std::find_if(tables.begin(), tables.end(), [&](const HubTable& table) { return same_name(table.name, name); });
   return found == tables.end() ? nullptr : &*found;
 }
 
@@ -235,9 +240,9 @@ std::string create_table_sql(const HubTable& hub, const std::vector<std::string>
     append_names(sql, columns);
   }
   for (const HubReference& reference : hub.references) {
-    const bool exists = reference.table == hub.name || std::any_of(referenced.begin(), referenced.end(), [&](const auto& name) {
-                          return same_name(name, reference.table);
-                        });
+    const bool exists =
+        reference.table == hub.name || std::any_of(referenced.begin(), referenced.end(),
+                                                   [&](const auto& name) { return same_name(name, reference.table); });
     if (!exists) continue;
     sql += ", foreign key ";
     append_names(sql, reference.columns);
@@ -249,8 +254,9 @@ std::string create_table_sql(const HubTable& hub, const std::vector<std::string>
 
 std::optional<std::string> cannot_hold(const LocalColumn& local, Kind kind) {
   const auto declare = [&](std::string_view type) {
-    return "column \"" + local.name + "\" is declared " + (local.declared_type.empty() ? "without a type" : local.declared_type) +
-           " here, where a " + std::string(name_of(kind)) + " of the hub would change its form; declare it " + std::string(type);
+    return "column \"" + local.name + "\" is declared " +
+           (local.declared_type.empty() ? "without a type" : local.declared_type) + " here, where a " +
+           std::string(name_of(kind)) + " of the hub would change its form; declare it " + std::string(type);
   };
   const Affinity affinity = local.affinity;
   const bool numeric = affinity == Affinity::kInteger || affinity == Affinity::kReal || affinity == Affinity::kNumeric;

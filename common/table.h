@@ -83,8 +83,8 @@ struct LocalTable {
   std::vector<std::string> key_collations;  // of the key's index, one for each key column; empty: BINARY
   std::vector<UniqueSet> unique;            // UNIQUE indexes besides the key's
   bool without_rowid = false;
-  bool rowid_alias = false;    // a single INTEGER PRIMARY KEY
-  std::string rowid_name;      // rowid, _rowid_ or oid, whichever no column hides; empty if none
+  bool rowid_alias = false;  // a single INTEGER PRIMARY KEY
+  std::string rowid_name;    // rowid, _rowid_ or oid, whichever no column hides; empty if none
 
   // The column of that name, of the key or not; null for generated and unknown ones.
   const LocalColumn* find(std::string_view column) const;

@@ -28,8 +28,8 @@ std::string whole_row(const LocalTable& table, const std::string& row) {
 }
 
 std::string log_old_row(const LocalTable& table, LogOp op) {
-  return "  insert into " + log_name(table) + "(op, at" + value_columns(table) + ")\n    values (" + number(static_cast<std::size_t>(op)) + ", " + kNowMs +
-         whole_row(table, "OLD") + ");\n";
+  return "  insert into " + log_name(table) + "(op, at" + value_columns(table) + ")\n    values (" +
+         number(static_cast<std::size_t>(op)) + ", " + kNowMs + whole_row(table, "OLD") + ");\n";
 }
 
 std::string log_key(const LocalTable& table, LogOp op, const char* row) {
@@ -112,11 +112,14 @@ std::string new_value(const LocalTable& table, const std::string& name) {
 }
 
 // That a row has the new row's values in these columns, as the index compares them.
-std::string holds(const LocalTable& table, const std::vector<std::string>& columns, const std::vector<std::string>& collations) {
+std::string holds(const LocalTable& table, const std::vector<std::string>& columns,
+                  const std::vector<std::string>& collations) {
   std::string sql;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    sql += (i == 0 ? "" : " and ") + ("tidemark_row." + quote_identifier(columns[i])) + " = " + new_value(table, columns[i]);
-    if (i < collations.size() && !same_name(collations[i], "BINARY")) sql += " collate " + quote_identifier(collations[i]);
+    sql += (i == 0 ? "" : " and ") + ("tidemark_row." + quote_identifier(columns[i])) + " = " +
+           new_value(table, columns[i]);
+    if (i < collations.size() && !same_name(collations[i], "BINARY"))
+      sql += " collate " + quote_identifier(collations[i]);
   }
   return sql;
 }
@@ -145,7 +148,9 @@ std::string uuid_sql(bool blob) {
   for (int shift = 40; shift >= 0; shift -= 8) {
     bytes += "substr(bytes, 1 + ((" + ms + " >> " + std::to_string(shift) + ") & 255), 1) || ";
   }
-  bytes += "substr(bytes, 113 + (random() & 15), 1) || randomblob(1) || substr(bytes, 129 + (random() & 63), 1) || randomblob(7)";
+  bytes +=
+      "substr(bytes, 113 + (random() & 15), 1) || randomblob(1) || substr(bytes, 129 + (random() & 63), 1) || "
+      "randomblob(7)";
   return "(select cast(" + bytes + " as blob) from (select x'" + all_bytes + "' as bytes))";
 }
 
@@ -176,9 +181,11 @@ std::vector<Trigger> triggers_of(const LocalTable& table) {
 
   // The row itself, after those that it may replace: what was there comes first.
   std::string replaced = log_holders(table, holds(table, key_names(table), table.key_collations));
-  for (const UniqueSet& unique : table.unique) replaced += log_holders(table, holds(table, unique.columns, unique.collations));
+  for (const UniqueSet& unique : table.unique)
+    replaced += log_holders(table, holds(table, unique.columns, unique.collations));
   if (has_rowid) {  // -1: not given
-    replaced += log_holders(table, "tidemark_row." + table.rowid_name + " = NEW." + table.rowid_name + " and NEW." + table.rowid_name + " <> -1");
+    replaced += log_holders(table, "tidemark_row." + table.rowid_name + " = NEW." + table.rowid_name + " and NEW." +
+                                       table.rowid_name + " <> -1");
   }
   add("insert", "before insert", "", replaced + log_key(table, LogOp::kInsert, "NEW"));
   add("delete", "before delete", "", log_old_row(table, LogOp::kDelete));
@@ -195,7 +202,8 @@ std::vector<Trigger> triggers_of(const LocalTable& table) {
   if (table.rowid_alias) of_key.clear();
   const std::string rekeyed = " when " + key_differs(table);
   add("rekey", "before update" + of_key, rekeyed,
-      log_old_row(table, LogOp::kMayGo) + log_holders(table, holds(table, key_names(table), table.key_collations) + other_row) +
+      log_old_row(table, LogOp::kMayGo) +
+          log_holders(table, holds(table, key_names(table), table.key_collations) + other_row) +
           log_key(table, LogOp::kInsert, "NEW"));
   add("rekeyed", "after update" + of_key, rekeyed, log_key(table, LogOp::kRekeyed, "OLD"));
 
@@ -214,7 +222,8 @@ std::vector<Trigger> triggers_of(const LocalTable& table) {
 
   if (has_rowid) {
     add("move", "before update of rowid, _rowid_, oid", "",
-        log_holders(table, "tidemark_row." + table.rowid_name + " = NEW." + table.rowid_name + " and NEW." + table.rowid_name + " <> OLD." + table.rowid_name));
+        log_holders(table, "tidemark_row." + table.rowid_name + " = NEW." + table.rowid_name + " and NEW." +
+                               table.rowid_name + " <> OLD." + table.rowid_name));
   }
 
   // SQLite runs the newest trigger first: what changes comes before where the row goes.
@@ -226,8 +235,9 @@ std::vector<Trigger> triggers_of(const LocalTable& table) {
   if (fills_key) {
     const std::string key = quote_identifier(first_key.name);
     add("fill", "after insert", " when NEW." + key + " is null",
-        "  update " + quote_identifier(table.name) + " set " + key + " = " + uuid_sql(first_key.affinity == Affinity::kBlob) + " where " +
-            table.rowid_name + " = NEW." + table.rowid_name + ";\n");
+        "  update " + quote_identifier(table.name) + " set " + key + " = " +
+            uuid_sql(first_key.affinity == Affinity::kBlob) + " where " + table.rowid_name + " = NEW." +
+            table.rowid_name + ";\n");
   }
   // Keys that are known only after the insert: a counter's, or a default in a NULL's place.
   bool made_later = table.rowid_alias;

@@ -37,8 +37,7 @@ bool ValueView::operator==(const ValueView& other) const {
   switch (type) {
     case Type::kNull: return true;
     case Type::kInteger: return integer == other.integer;
-    case Type::kReal:
-      return std::bit_cast<std::uint64_t>(real) == std::bit_cast<std::uint64_t>(other.real);
+    case Type::kReal: return std::bit_cast<std::uint64_t>(real) == std::bit_cast<std::uint64_t>(other.real);
     case Type::kText:
     case Type::kBlob: return bytes == other.bytes;
   }

@@ -113,7 +113,8 @@ void WireReader::change(dom::element element, WireChange& change) {
   const auto add = [](const std::vector<WireValue>& list) {
     return std::any_of(list.begin(), list.end(), [](const WireValue& value) { return value.adds; });
   };
-  if (add(change.key) || (change.op != Op::kUpdate && add(change.values))) malformed("only values of an update can \"add\"");
+  if (add(change.key) || (change.op != Op::kUpdate && add(change.values)))
+    malformed("only values of an update can \"add\"");
 
   const WireTable& table = tables_[change.table];
   if (change.key.size() != table.key.size()) {
@@ -131,8 +132,8 @@ void WireReader::change(dom::element element, WireChange& change) {
     }
   }
   if (change.values.size() != change.columns.size()) {
-    malformed("a change of \"" + table.name + "\" has " + std::to_string(change.values.size()) +
-              " values for " + std::to_string(change.columns.size()) + " columns");
+    malformed("a change of \"" + table.name + "\" has " + std::to_string(change.values.size()) + " values for " +
+              std::to_string(change.columns.size()) + " columns");
   }
 }
 

@@ -65,13 +65,9 @@ class Capture {
  public:
   // `statement` is the one whose changes are captured, at `depth`.
   Capture(LayoutPtr layout, int depth, StatementEnd statement)
-      : layout_(std::move(layout)),
-        depth_(depth),
-        statement_(statement),
-        version_(layout_->version()) {
-    row_context_ = call([] {
-      return AllocSetContextCreate(CurrentMemoryContext, "tidemark row", ALLOCSET_DEFAULT_SIZES);
-    });
+      : layout_(std::move(layout)), depth_(depth), statement_(statement), version_(layout_->version()) {
+    row_context_ =
+        call([] { return AllocSetContextCreate(CurrentMemoryContext, "tidemark row", ALLOCSET_DEFAULT_SIZES); });
   }
 
   void inserted(Tuplestorestate* rows, Relation relation) {
@@ -128,8 +124,7 @@ class Capture {
       while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         slot_getallattrs(slot);
         append_key(slot->tts_values, slot->tts_isnull);
-        if (op == Op::kInsert)
-          append_columns(values_.start(), layout_->columns, slot->tts_values, slot->tts_isnull);
+        if (op == Op::kInsert) append_columns(values_.start(), layout_->columns, slot->tts_values, slot->tts_isnull);
         add(op, op == Op::kInsert ? &values_ : nullptr, nullptr);
       }
       MemoryContextSwitchTo(caller);
@@ -143,14 +138,11 @@ class Capture {
  private:
   // The functions up to log_pairs() are inside call(), in row_context_.
 
-  void append_key(const Datum* values, const bool* nulls) {
-    append_columns(key_.start(), layout_->key, values, nulls);
-  }
+  void append_key(const Datum* values, const bool* nulls) { append_columns(key_.start(), layout_->key, values, nulls); }
 
   void add(Op op, TextBuffer* values, TextBuffer* columns) {
     std::int64_t at = now_;
-    if (auto* const push = current_push())
-      at = push->captured(layout_->table.relation, key_.view(), op, places_, now_);
+    if (auto* const push = current_push()) at = push->captured(layout_->table.relation, key_.view(), op, places_, now_);
     log_.add(version_, op, key_, values, columns, at);
     MemoryContextReset(row_context_);
     CHECK_FOR_INTERRUPTS();
@@ -183,8 +175,7 @@ class Capture {
       const bool old_null = old_.nulls()[place];
       const bool new_null = new_.nulls()[place];
       if (old_null && new_null) continue;
-      if (old_null == new_null && same_value(column, old_.values()[place], new_.values()[place]))
-        continue;
+      if (old_null == new_null && same_value(column, old_.values()[place], new_.values()[place])) continue;
 
       const bool first = places_.empty();
       std::string& values = first ? values_.start() : values_.text();
@@ -272,8 +263,7 @@ class Capture {
       while (call([&] { return rows.next(); })) {
         call([&] { append_key(rows.values(), rows.nulls()); });
         if (!seen.emplace(key_.view()).second) continue;
-        for (std::size_t i = 0; i < key.size(); ++i)
-          key[i] = rows.values()[layout_->key[i].attribute - 1];
+        for (std::size_t i = 0; i < key.size(); ++i) key[i] = rows.values()[layout_->key[i].attribute - 1];
         const bool found = present.find(key.data(), values_.start());
         call([&] {
           const MemoryContext caller = MemoryContextSwitchTo(row_context_);
@@ -306,9 +296,7 @@ class Capture {
   std::vector<std::uint16_t> places_;  // of the columns of the update at hand
 };
 
-bool is_empty(Tuplestorestate* rows) {
-  return rows == nullptr || tuplestore_tuple_count(rows) == 0;
-}
+bool is_empty(Tuplestorestate* rows) { return rows == nullptr || tuplestore_tuple_count(rows) == 0; }
 
 }  // namespace
 
@@ -316,8 +304,8 @@ bool is_empty(Tuplestorestate* rows) {
 // with its transition tables, and before one that truncates.
 TIDEMARK_SQL_FUNCTION(tidemark_capture) {
   if (!CALLED_AS_TRIGGER(fcinfo)) {
-    throw SqlError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                   "tidemark._capture is a trigger function", "tidemark.track sets it up.");
+    throw SqlError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "tidemark._capture is a trigger function",
+                   "tidemark.track sets it up.");
   }
   const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
   const TriggerEvent event = trigger->tg_event;
@@ -327,8 +315,7 @@ TIDEMARK_SQL_FUNCTION(tidemark_capture) {
 
   const int depth = call([] { return trigger_depth(); });
   if (TRIGGER_FIRED_BY_TRUNCATE(event)) {
-    Capture(std::move(layout), depth, {})
-        .every_row(relation, Op::kDelete);  // it is about to be emptied
+    Capture(std::move(layout), depth, {}).every_row(relation, Op::kDelete);  // it is about to be emptied
     return PointerGetDatum(nullptr);
   }
   if (TRIGGER_FIRED_BEFORE(event)) {
@@ -357,8 +344,7 @@ TIDEMARK_SQL_FUNCTION(tidemark_log_rows) {
   const Oid relation_id = PG_GETARG_OID(0);
   const Oid tracked = PG_GETARG_OID(1);
   const Op op = PG_GETARG_CHAR(2) == 'd' ? Op::kDelete : Op::kInsert;
-  LayoutPtr layout =
-      relation_id == tracked ? layout_of(relation_id) : layout_as_partition(tracked, relation_id);
+  LayoutPtr layout = relation_id == tracked ? layout_of(relation_id) : layout_as_partition(tracked, relation_id);
   if (!layout) return 0;
   const Relation relation = call([&] { return table_open(relation_id, AccessShareLock); });
   Capture(std::move(layout), 0, {}).every_row(relation, op);

@@ -14,12 +14,7 @@ enum TableAttribute : AttrNumber {
   kTableDeletes,
   kTableAttributes = kTableDeletes
 };
-enum VersionAttribute : AttrNumber {
-  kVersionId = 1,
-  kVersionTable,
-  kVersionDescription,
-  kVersionAttributes = 3
-};
+enum VersionAttribute : AttrNumber { kVersionId = 1, kVersionTable, kVersionDescription, kVersionAttributes = 3 };
 
 // Plain data of a row of _table, in memory of the caller's context.
 struct TableRow {
@@ -38,8 +33,7 @@ TableRow find_table(ScanKeyData* key) {
 
   const Relation relation = table_open(tables, AccessShareLock);
   const SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 1, key);
-  for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
-       tuple = systable_getnext(scan)) {
+  for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple); tuple = systable_getnext(scan)) {
     Datum values[kTableAttributes];
     bool nulls[kTableAttributes];
     heap_deform_tuple(tuple, RelationGetDescr(relation), values, nulls);
@@ -69,8 +63,7 @@ VersionRow newest_version(std::int32_t table_id, const std::string* wanted) {
   ScanKeyData key;
   ScanKeyInit(&key, kVersionTable, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table_id));
   const SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 1, &key);
-  for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
-       tuple = systable_getnext(scan)) {
+  for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple); tuple = systable_getnext(scan)) {
     Datum values[kVersionAttributes];
     bool nulls[kVersionAttributes];
     heap_deform_tuple(tuple, RelationGetDescr(relation), values, nulls);
@@ -106,8 +99,7 @@ std::optional<TrackedTable> tracked_table_of(Oid relation) {
   return tracked_table(call([&] {
     const auto find = [](Oid candidate) {
       ScanKeyData key;
-      ScanKeyInit(&key, kTableRelation, BTEqualStrategyNumber, F_OIDEQ,
-                  ObjectIdGetDatum(candidate));
+      ScanKeyInit(&key, kTableRelation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(candidate));
       return find_table(&key);
     };
     TableRow row = find(relation);
@@ -125,9 +117,8 @@ std::optional<TrackedTable> tracked_table_of(Oid relation) {
 std::optional<TrackedTable> tracked_table_named(const std::string& name) {
   return tracked_table(call([&] {
     ScanKeyData key;
-    ScanKeyInit(
-        &key, kTableName, BTEqualStrategyNumber, F_TEXTEQ,
-        PointerGetDatum(cstring_to_text_with_len(name.data(), static_cast<int>(name.size()))));
+    ScanKeyInit(&key, kTableName, BTEqualStrategyNumber, F_TEXTEQ,
+                PointerGetDatum(cstring_to_text_with_len(name.data(), static_cast<int>(name.size()))));
     key.sk_collation = DEFAULT_COLLATION_OID;
     return find_table(&key);
   }));
@@ -148,8 +139,7 @@ std::int32_t add_version(std::int32_t table_id, const std::string& description) 
     const Relation relation = table_open(our_relation("_version"), RowExclusiveLock);
     Datum values[kVersionAttributes] = {
         Int32GetDatum(id), Int32GetDatum(table_id),
-        PointerGetDatum(
-            cstring_to_text_with_len(description.data(), static_cast<int>(description.size())))};
+        PointerGetDatum(cstring_to_text_with_len(description.data(), static_cast<int>(description.size())))};
     bool nulls[kVersionAttributes] = {};
     const HeapTuple tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
     CatalogTupleInsert(relation, tuple);

@@ -39,11 +39,10 @@ void ChangeLog::open() {
   MemoryContextSwitchTo(caller);
 }
 
-void ChangeLog::add(std::int32_t version, Op op, TextBuffer& key, TextBuffer* values,
-                    TextBuffer* columns, std::int64_t at_ms) {
+void ChangeLog::add(std::int32_t version, Op op, TextBuffer& key, TextBuffer* values, TextBuffer* columns,
+                    std::int64_t at_ms) {
   if (relation_ == nullptr) open();
-  const bool nulls[kAttributes] = {
-      false, false, false, false, false, false, values == nullptr, columns == nullptr};
+  const bool nulls[kAttributes] = {false, false, false, false, false, false, values == nullptr, columns == nullptr};
   Datum datums[kAttributes];
   datums[kTx] = Int64GetDatum(tx_);
   datums[kNumber] = Int32GetDatum(next_change_number());
@@ -71,12 +70,10 @@ void ChangeLog::flush() {
     insert_index_entries(held_[0]);
   } else {
     MemoryContextSwitchTo(context_);
-    while (slots_.size() < held_.size())
-      slots_.push_back(MakeSingleTupleTableSlot(descriptor_, &TTSOpsHeapTuple));
+    while (slots_.size() < held_.size()) slots_.push_back(MakeSingleTupleTableSlot(descriptor_, &TTSOpsHeapTuple));
     MemoryContextSwitchTo(batch_);
     for (std::size_t i = 0; i < held_.size(); ++i) ExecStoreHeapTuple(held_[i], slots_[i], false);
-    heap_multi_insert(relation_, slots_.data(), static_cast<int>(held_.size()), command, 0,
-                      nullptr);
+    heap_multi_insert(relation_, slots_.data(), static_cast<int>(held_.size()), command, 0, nullptr);
     for (std::size_t i = 0; i < held_.size(); ++i) {
       held_[i]->t_self = slots_[i]->tts_tid;
       insert_index_entries(held_[i]);
@@ -100,8 +97,8 @@ void ChangeLog::insert_index_entries(HeapTuple tuple) {
       values[i] = heap_getattr(tuple, info->ii_IndexAttrNumbers[i], descriptor_, &nulls[i]);
     }
     // Unique by construction: this backend alone writes under this number.
-    index_insert(static_cast<Relation>(lfirst(index)), values, nulls, &tuple->t_self, relation_,
-                 UNIQUE_CHECK_NO, false, info);
+    index_insert(static_cast<Relation>(lfirst(index)), values, nulls, &tuple->t_self, relation_, UNIQUE_CHECK_NO, false,
+                 info);
   }
 }
 

@@ -41,8 +41,7 @@ class ChangeLog {
 
   // Adds one change; opens the log on the first. `values` is null for a delete, `columns` for a
   // delete and for a whole row. Written at the latest by finish(). Inside call().
-  void add(std::int32_t version, Op op, TextBuffer& key, TextBuffer* values, TextBuffer* columns,
-           std::int64_t at_ms);
+  void add(std::int32_t version, Op op, TextBuffer& key, TextBuffer* values, TextBuffer* columns, std::int64_t at_ms);
 
   // Writes what is still held and lets go of the table.
   void finish();

@@ -17,8 +17,7 @@ std::string_view text_of(const TupleTableSlot* slot, int attribute) {
 
 ChangeScan::ChangeScan(Snapshot snapshot) {
   call([&] {
-    row_ =
-        AllocSetContextCreate(CurrentMemoryContext, "tidemark change scan", ALLOCSET_DEFAULT_SIZES);
+    row_ = AllocSetContextCreate(CurrentMemoryContext, "tidemark change scan", ALLOCSET_DEFAULT_SIZES);
     relation_ = table_open(our_relation("_change"), AccessShareLock);
     RelationGetIndexList(relation_);
     index_ = index_open(relation_->rd_pkindex, AccessShareLock);

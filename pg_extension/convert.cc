@@ -59,16 +59,14 @@ bool day_of(std::string_view text, pg_tm& parts) {
 // 2026-11-21 09:30:00.000000, then `zone`
 bool timestamp_of(std::string_view text, std::string_view zone, Timestamp& timestamp) {
   pg_tm parts{};
-  if (text.size() != 26 + zone.size() || text.substr(26) != zone || !day_of(text, parts))
-    return false;
+  if (text.size() != 26 + zone.size() || text.substr(26) != zone || !day_of(text, parts)) return false;
   if (text[10] != ' ' || text[13] != ':' || text[16] != ':' || text[19] != '.') return false;
   parts.tm_hour = digits(text, 11, 2);
   parts.tm_min = digits(text, 14, 2);
   parts.tm_sec = digits(text, 17, 2);
   const int microseconds = digits(text, 20, 6);
   const auto is_within = [](int value, int last) { return value >= 0 && value <= last; };
-  if (!is_within(parts.tm_hour, 23) || !is_within(parts.tm_min, 59) || !is_within(parts.tm_sec, 59))
-    return false;
+  if (!is_within(parts.tm_hour, 23) || !is_within(parts.tm_min, 59) || !is_within(parts.tm_sec, 59)) return false;
   return microseconds >= 0 && tm2timestamp(&parts, microseconds, nullptr, &timestamp) == 0;
 }
 
@@ -77,13 +75,11 @@ bool convert_directly(const Column& column, const WireValue& value, Datum* datum
   if (column.type != column.base) return false;  // a domain has checks
   switch (column.codec) {
     case Codec::kInt2:
-      if (value.type != Type::kInteger || value.integer < INT16_MIN || value.integer > INT16_MAX)
-        return false;
+      if (value.type != Type::kInteger || value.integer < INT16_MIN || value.integer > INT16_MAX) return false;
       *datum = Int16GetDatum(static_cast<std::int16_t>(value.integer));
       return true;
     case Codec::kInt4:
-      if (value.type != Type::kInteger || value.integer < INT32_MIN || value.integer > INT32_MAX)
-        return false;
+      if (value.type != Type::kInteger || value.integer < INT32_MIN || value.integer > INT32_MAX) return false;
       *datum = Int32GetDatum(static_cast<std::int32_t>(value.integer));
       return true;
     case Codec::kInt8:
@@ -100,13 +96,11 @@ bool convert_directly(const Column& column, const WireValue& value, Datum* datum
       return true;
     case Codec::kText:
       if (value.type != Type::kText || column.modifier != -1) return false;
-      *datum = PointerGetDatum(
-          cstring_to_text_with_len(value.text.data(), static_cast<int>(value.text.size())));
+      *datum = PointerGetDatum(cstring_to_text_with_len(value.text.data(), static_cast<int>(value.text.size())));
       return true;
     case Codec::kBytea:
       if (value.type != Type::kBlob) return false;
-      *datum = PointerGetDatum(
-          cstring_to_text_with_len(value.text.data(), static_cast<int>(value.text.size())));
+      *datum = PointerGetDatum(cstring_to_text_with_len(value.text.data(), static_cast<int>(value.text.size())));
       return true;
     case Codec::kUuid: {
       if (value.type != Type::kText) return false;
@@ -116,10 +110,8 @@ bool convert_directly(const Column& column, const WireValue& value, Datum* datum
     }
     case Codec::kDate: {
       pg_tm parts{};
-      if (value.type != Type::kText || value.text.size() != 10 || !day_of(value.text, parts))
-        return false;
-      *datum = DateADTGetDatum(date2j(parts.tm_year, parts.tm_mon, parts.tm_mday) -
-                               POSTGRES_EPOCH_JDATE);
+      if (value.type != Type::kText || value.text.size() != 10 || !day_of(value.text, parts)) return false;
+      *datum = DateADTGetDatum(date2j(parts.tm_year, parts.tm_mon, parts.tm_mday) - POSTGRES_EPOCH_JDATE);
       return true;
     }
     case Codec::kTimestamp:
@@ -178,30 +170,26 @@ Converted convert(Input& input, const WireValue& value, std::string& scratch) {
   const Column& column = *input.column;
   if (value.type == Type::kNull) {
     // A domain may refuse NULL.
-    if (column.type != column.base)
-      InputFunctionCall(&input.function, nullptr, input.io_parameter, column.modifier);
+    if (column.type != column.base) InputFunctionCall(&input.function, nullptr, input.io_parameter, column.modifier);
     return {.is_null = true, .exact = true};
   }
   if (value.type == Type::kText && value.text.find('\0') != std::string_view::npos) {
-    ereport(
-        ERROR,
-        (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-         errmsg("the value of column \"%s\" has the character U+0000, which PostgreSQL cannot hold",
-                column.name.c_str()),
-         errhint("Take the character out, or keep such values in a bytea column.")));
+    ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+                    errmsg("the value of column \"%s\" has the character U+0000, which PostgreSQL cannot hold",
+                           column.name.c_str()),
+                    errhint("Take the character out, or keep such values in a bytea column.")));
   }
   if (value.type == Type::kBlob && column.codec != Codec::kBytea) {
     ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("the value of column \"%s\" is a blob, the column is %s",
-                           column.name.c_str(), format_type_be(column.type)),
+                    errmsg("the value of column \"%s\" is a blob, the column is %s", column.name.c_str(),
+                           format_type_be(column.type)),
                     errhint("Store it as text on the device.")));
   }
   Datum datum = 0;
   if (convert_directly(column, value, &datum)) return {.value = datum, .exact = true};
   scratch.clear();
   append_input_text(scratch, value);
-  return {.value = InputFunctionCall(&input.function, scratch.data(), input.io_parameter,
-                                     column.modifier)};
+  return {.value = InputFunctionCall(&input.function, scratch.data(), input.io_parameter, column.modifier)};
 }
 
 void append_wire_value(std::string& out, const WireValue& value) {
@@ -215,8 +203,7 @@ void append_wire_value(std::string& out, const WireValue& value) {
   }
 }
 
-bool is_canonical(const Column& column, const WireValue& value, std::string_view json,
-                  std::string& scratch) {
+bool is_canonical(const Column& column, const WireValue& value, std::string_view json, std::string& scratch) {
   if (value.type == Type::kNull) return json == "null";
   if (column.codec == Codec::kBool && value.type == Type::kInteger)
     return json == (value.integer != 0 ? "true" : "false");

@@ -31,8 +31,7 @@ Converted convert(Input& input, const WireValue& value, std::string& scratch);
 
 // True if `value` says in the wire's canonical form, or one that means the same
 // to SQLite, what `json` says in the encoder's.
-bool is_canonical(const Column& column, const WireValue& value, std::string_view json,
-                  std::string& scratch);
+bool is_canonical(const Column& column, const WireValue& value, std::string_view json, std::string& scratch);
 
 // The value as JSON text.
 void append_wire_value(std::string& out, const WireValue& value);

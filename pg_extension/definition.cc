@@ -18,9 +18,7 @@ namespace {
 
 constexpr long kRowsAtOnce = 1000;
 
-bool is_counting(Kind kind) {
-  return kind == Kind::kSmallint || kind == Kind::kInteger || kind == Kind::kBigint;
-}
+bool is_counting(Kind kind) { return kind == Kind::kSmallint || kind == Kind::kInteger || kind == Kind::kBigint; }
 
 // Devices hold rows by their keys: another key would be another table.
 void refuse_another_key(const WireTable& before, const Layout& layout) {
@@ -28,15 +26,12 @@ void refuse_another_key(const WireTable& before, const Layout& layout) {
   for (std::size_t i = 0; same && i < layout.key.size(); ++i) {
     const Column& column = layout.key[i];
     same = before.key[i].name == column.name &&
-           (before.key[i].kind == column.kind ||
-            (is_counting(before.key[i].kind) && is_counting(column.kind)));
+           (before.key[i].kind == column.kind || (is_counting(before.key[i].kind) && is_counting(column.kind)));
   }
   if (same) return;
-  throw SqlError(
-      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-      "the primary key of table \"" + layout.table.name +
-          "\" cannot be changed while it is tracked",
-      "Run tidemark.untrack, change it, and track the table again: devices will load it anew.");
+  throw SqlError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                 "the primary key of table \"" + layout.table.name + "\" cannot be changed while it is tracked",
+                 "Run tidemark.untrack, change it, and track the table again: devices will load it anew.");
 }
 
 // Places of the columns that the version before did not have, or had as another kind.
@@ -44,10 +39,9 @@ std::vector<std::uint16_t> new_columns(const WireTable& before, const Layout& la
   std::vector<std::uint16_t> places;
   for (std::size_t i = 0; i < layout.columns.size(); ++i) {
     const Column& column = layout.columns[i];
-    const bool known =
-        std::any_of(before.columns.begin(), before.columns.end(), [&](const WireColumn& candidate) {
-          return candidate.name == column.name && candidate.kind == column.kind;
-        });
+    const bool known = std::any_of(before.columns.begin(), before.columns.end(), [&](const WireColumn& candidate) {
+      return candidate.name == column.name && candidate.kind == column.kind;
+    });
     if (!known) places.push_back(static_cast<std::uint16_t>(i));
   }
   return places;
@@ -56,15 +50,13 @@ std::vector<std::uint16_t> new_columns(const WireTable& before, const Layout& la
 // Logs what stands in these columns, row by row; rows with nothing there are passed over.
 class ColumnValues {
  public:
-  ColumnValues(const Layout& layout, const std::vector<std::uint16_t>& places)
-      : version_(layout.version()) {
+  ColumnValues(const Layout& layout, const std::vector<std::uint16_t>& places) : version_(layout.version()) {
     std::string any;
     std::string& text = columns_.start();
     for (const Column& column : layout.key) select(key_, column);
     for (const std::uint16_t place : places) {
       select(values_of_, layout.columns[place]);
-      any += (any.empty() ? "" : " or ") + quote_identifier(layout.columns[place].name) +
-             " is not null";
+      any += (any.empty() ? "" : " or ") + quote_identifier(layout.columns[place].name) + " is not null";
       text += text.size() == VARHDRSZ ? '[' : ',';
       append_json_integer(text, place);
     }
@@ -99,8 +91,7 @@ class ColumnValues {
     SPI_cursor_fetch(portal, true, kRowsAtOnce);
     SPITupleTable* const table = SPI_tuptable;
     const std::uint64_t count = SPI_processed;
-    const MemoryContext batch =
-        AllocSetContextCreate(CurrentMemoryContext, "tidemark batch", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "tidemark batch", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext caller = MemoryContextSwitchTo(batch);
     for (std::uint64_t i = 0; i < count; ++i) {
       Datum values[MaxTupleAttributeNumber];

@@ -59,8 +59,7 @@ void append_date(std::string& out, DateADT date) {
 void append_time(std::string& out, TimeADT time) {
   const auto seconds = static_cast<int>(time / USECS_PER_SEC);
   out += '"';
-  append_clock(out, seconds / 3600, seconds / 60 % 60, seconds % 60,
-               static_cast<int>(time % USECS_PER_SEC));
+  append_clock(out, seconds / 3600, seconds / 60 % 60, seconds % 60, static_cast<int>(time % USECS_PER_SEC));
   out += '"';
 }
 
@@ -76,8 +75,7 @@ void append_timestamp(std::string& out, Timestamp timestamp, std::string_view zo
   pg_tm parts;
   fsec_t microseconds = 0;
   if (timestamp2tm(timestamp, nullptr, &parts, &microseconds, nullptr, nullptr) != 0) {
-    ereport(ERROR,
-            (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
   }
   out += '"';
   append_year_month_day(out, parts.tm_year, parts.tm_mon, parts.tm_mday);
@@ -108,8 +106,7 @@ void append_float4(std::string& out, float value) {
   char buffer[32];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
   out.append(buffer, end);
-  const bool digits_only =
-      std::string_view(buffer, end).find_first_of(".e") == std::string_view::npos;
+  const bool digits_only = std::string_view(buffer, end).find_first_of(".e") == std::string_view::npos;
   if (digits_only && std::abs(value) >= 1e15F) out += ".0";
 }
 

@@ -36,8 +36,7 @@ int sqlstate_of(ErrorCode code) {
 // Cuts at the buffer's size, never inside a character.
 void copy_truncated(std::array<char, 1024>& buffer, const char* text) {
   const int length = static_cast<int>(std::strlen(text));
-  const int kept =
-      pg_encoding_mbcliplen(PG_UTF8, text, length, static_cast<int>(buffer.size()) - 1);
+  const int kept = pg_encoding_mbcliplen(PG_UTF8, text, length, static_cast<int>(buffer.size()) - 1);
   std::memcpy(buffer.data(), text, kept);
   buffer[kept] = '\0';
 }
@@ -89,9 +88,7 @@ Datum run_for_server(Function function, FunctionCallInfo fcinfo) {
 }
 
 Datum text_datum(const std::string& value) {
-  return call([&] {
-    return PointerGetDatum(cstring_to_text_with_len(value.data(), static_cast<int>(value.size())));
-  });
+  return call([&] { return PointerGetDatum(cstring_to_text_with_len(value.data(), static_cast<int>(value.size()))); });
 }
 
 std::string_view text_view_argument(FunctionCallInfo fcinfo, int number) {

@@ -129,12 +129,10 @@ inline std::string text_argument(FunctionCallInfo fcinfo, int number) {
 
 // Defines the SQL function `name` as plain C++: the body is that of
 // `Datum f(FunctionCallInfo fcinfo)`.
-#define TIDEMARK_SQL_FUNCTION(name)                           \
-  static Datum name##_body(FunctionCallInfo fcinfo);          \
-  extern "C" {                                                \
-  PG_FUNCTION_INFO_V1(name);                                  \
-  PGDLLEXPORT Datum name(PG_FUNCTION_ARGS) {                  \
-    return tidemark::pg::run_for_server(name##_body, fcinfo); \
-  }                                                           \
-  }                                                           \
+#define TIDEMARK_SQL_FUNCTION(name)                                                                      \
+  static Datum name##_body(FunctionCallInfo fcinfo);                                                     \
+  extern "C" {                                                                                           \
+  PG_FUNCTION_INFO_V1(name);                                                                             \
+  PGDLLEXPORT Datum name(PG_FUNCTION_ARGS) { return tidemark::pg::run_for_server(name##_body, fcinfo); } \
+  }                                                                                                      \
   static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

@@ -29,8 +29,7 @@ std::string hex(const std::string& bytes) {
 }  // namespace
 
 std::string authenticate(Spi& spi, const std::string& token, const char* need) {
-  spi.run("select (tidemark._authenticate($1, $2)).id",
-          {text_parameter(token), text_parameter(need)}, Access::kReads);
+  spi.run("select (tidemark._authenticate($1, $2)).id", {text_parameter(token), text_parameter(need)}, Access::kReads);
   return spi.text(0, 0).value_or("");
 }
 
@@ -76,23 +75,19 @@ Cursor parse_cursor(const std::string& text, std::int64_t head) {
   const std::string_view view = text;
   Cursor cursor;
   const bool is_number = parse_number(view.substr(0, dot), cursor.seq);
-  const bool is_place =
-      dot == std::string::npos || (parse_number(view.substr(dot + 1), cursor.n) && cursor.n > 0);
+  const bool is_place = dot == std::string::npos || (parse_number(view.substr(dot + 1), cursor.n) && cursor.n > 0);
   if (!is_number || !is_place) {
     throw Error(ErrorCode::kInvalidInput, "malformed cursor \"" + text.substr(0, 100) + "\"",
                 "Give the cursor of an earlier answer, or 0.");
   }
   if (cursor.seq > head && RecoveryInProgress()) {
     throw Error(ErrorCode::kUnavailable,
-                "this standby has read the log up to " + std::to_string(head) +
-                    ", the device up to " + text,
+                "this standby has read the log up to " + std::to_string(head) + ", the device up to " + text,
                 "Repeat the request later, or ask a bridge of the primary.");
   }
   if (cursor.seq > head) {
-    throw Error(
-        ErrorCode::kAhead,
-        "the cursor " + text + " is beyond the head of the log, " + std::to_string(head),
-        "The hub was restored from a backup. Load the tables again; pending changes are kept.");
+    throw Error(ErrorCode::kAhead, "the cursor " + text + " is beyond the head of the log, " + std::to_string(head),
+                "The hub was restored from a backup. Load the tables again; pending changes are kept.");
   }
   return cursor;
 }

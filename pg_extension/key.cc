@@ -13,8 +13,7 @@ TIDEMARK_SQL_FUNCTION(tidemark_key) {
   const LayoutPtr layout = layout_of(relation);
   if (!layout) {
     const std::string name = call([&] { return get_rel_name(relation); });
-    throw SqlError(ERRCODE_UNDEFINED_OBJECT, "table \"" + name + "\" is not tracked",
-                   "Run tidemark.track first.");
+    throw SqlError(ERRCODE_UNDEFINED_OBJECT, "table \"" + name + "\" is not tracked", "Run tidemark.track first.");
   }
   struct {
     Datum* texts = nullptr;
@@ -23,14 +22,12 @@ TIDEMARK_SQL_FUNCTION(tidemark_key) {
   } given;
   call([&] {
     ArrayType* const array = PG_GETARG_ARRAYTYPE_P(1);
-    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &given.texts, &given.nulls,
-                      &given.count);
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &given.texts, &given.nulls, &given.count);
   });
   if (given.count != static_cast<int>(layout->key.size())) {
     throw SqlError(ERRCODE_INVALID_PARAMETER_VALUE,
-                   "the key of table \"" + layout->table.name + "\" has " +
-                       std::to_string(layout->key.size()) + " columns, " +
-                       std::to_string(given.count) + " values were given",
+                   "the key of table \"" + layout->table.name + "\" has " + std::to_string(layout->key.size()) +
+                       " columns, " + std::to_string(given.count) + " values were given",
                    "Give one value for each, in the key's order.");
   }
   CanonicalOutput canonical;

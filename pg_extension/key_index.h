@@ -28,8 +28,7 @@ class KeyIndex {
   template <class Predicate>
   std::optional<std::uint32_t> find(std::uint32_t hash, Predicate&& is_it) const {
     if (slots_.empty()) return std::nullopt;
-    for (std::size_t i = hash & (slots_.size() - 1); slots_[i].place != kEmpty;
-         i = (i + 1) & (slots_.size() - 1)) {
+    for (std::size_t i = hash & (slots_.size() - 1); slots_[i].place != kEmpty; i = (i + 1) & (slots_.size() - 1)) {
       if (slots_[i].hash == hash && is_it(slots_[i].place)) return slots_[i].place;
     }
     return std::nullopt;

@@ -86,8 +86,7 @@ Column column_of(const Attribute& attribute, MemoryContext context, const std::s
   column.always_identity = attribute.always_identity;
   if (!call([&] { return describe_type(column, attribute.type, attribute.modifier, context); })) {
     throw Error(ErrorCode::kUnsupported,
-                "column \"" + column.name + "\" of table \"" + table +
-                    "\" has a type that cannot be synced",
+                "column \"" + column.name + "\" of table \"" + table + "\" has a type that cannot be synced",
                 "Change its type back, or run tidemark.untrack first.");
   }
   return column;
@@ -98,8 +97,7 @@ Column column_of(const Attribute& attribute, MemoryContext context, const std::s
 void renumber(std::vector<Column>& columns, const Shape& partition) {
   for (Column& column : columns) {
     for (int i = 0; i < partition.count; ++i) {
-      if (column.name == partition.attributes[i].name)
-        column.attribute = partition.attributes[i].number;
+      if (column.name == partition.attributes[i].name) column.attribute = partition.attributes[i].number;
     }
   }
 }
@@ -111,8 +109,7 @@ std::string header_of(const Layout& layout) {
     return list;
   };
   std::string header;
-  append_wire_table(header,
-                    {layout.table.name, wire_columns(layout.key), wire_columns(layout.columns)});
+  append_wire_table(header, {layout.table.name, wire_columns(layout.key), wire_columns(layout.columns)});
   return header;
 }
 
@@ -122,9 +119,8 @@ LayoutPtr load(const std::optional<TrackedTable>& table, Oid relation) {
   auto layout = std::make_shared<Layout>();
   layout->table = *table;
   layout->relation = relation;
-  layout->context = call([] {
-    return AllocSetContextCreate(CacheMemoryContext, "tidemark layout", ALLOCSET_SMALL_SIZES);
-  });
+  layout->context =
+      call([] { return AllocSetContextCreate(CacheMemoryContext, "tidemark layout", ALLOCSET_SMALL_SIZES); });
   const Shape shape = call([&] { return shape_of(table->relation); });
   if (!shape.has_key) {
     throw Error(ErrorCode::kUnsupported, "table \"" + table->name + "\" has lost its primary key",
@@ -139,8 +135,7 @@ LayoutPtr load(const std::optional<TrackedTable>& table, Oid relation) {
     }
   }
   for (int j = 0; j < shape.count; ++j) {
-    if (!in_key[j])
-      layout->columns.push_back(column_of(shape.attributes[j], layout->context, table->name));
+    if (!in_key[j]) layout->columns.push_back(column_of(shape.attributes[j], layout->context, table->name));
   }
   layout->header = header_of(*layout);
   if (relation != table->relation) {
@@ -183,9 +178,7 @@ LayoutPtr layout_of(Oid relation) {
   return layout;
 }
 
-LayoutPtr layout_as_partition(Oid tracked, Oid relation) {
-  return load(tracked_table_of(tracked), relation);
-}
+LayoutPtr layout_as_partition(Oid tracked, Oid relation) { return load(tracked_table_of(tracked), relation); }
 
 void forget_versions() {
   if (!added_versions) return;
@@ -202,8 +195,7 @@ void watch_layouts() {
 
 std::uint64_t definitions_generation() { return generation; }
 
-void append_columns(std::string& out, const std::vector<Column>& columns, const Datum* values,
-                    const bool* nulls) {
+void append_columns(std::string& out, const std::vector<Column>& columns, const Datum* values, const bool* nulls) {
   out += '[';
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (i > 0) out += ',';

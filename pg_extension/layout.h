@@ -55,7 +55,6 @@ std::uint64_t definitions_generation();
 
 // Appends [v1,v2,…] of a row: `values` and `nulls` by attribute number - 1.
 // Inside call(), a CanonicalOutput alive.
-void append_columns(std::string& out, const std::vector<Column>& columns, const Datum* values,
-                    const bool* nulls);
+void append_columns(std::string& out, const std::vector<Column>& columns, const Datum* values, const bool* nulls);
 
 }  // namespace tidemark::pg

@@ -33,8 +33,7 @@ class Order {
 
 }  // namespace
 
-std::vector<Oid> parents_first(const std::vector<Oid>& relations,
-                               const std::multimap<Oid, Oid>& parents) {
+std::vector<Oid> parents_first(const std::vector<Oid>& relations, const std::multimap<Oid, Oid>& parents) {
   return Order(relations, parents).take();
 }
 

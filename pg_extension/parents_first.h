@@ -10,7 +10,6 @@ namespace tidemark::pg {
 
 // `parents` has an entry (child, parent) for each foreign key. Tables in a cycle
 // come in any order.
-std::vector<Oid> parents_first(const std::vector<Oid>& relations,
-                               const std::multimap<Oid, Oid>& parents);
+std::vector<Oid> parents_first(const std::vector<Oid>& relations, const std::multimap<Oid, Oid>& parents);
 
 }  // namespace tidemark::pg

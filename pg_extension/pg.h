@@ -62,8 +62,7 @@ extern "C" {
 
 // Of libpq/scram.h, which cannot be included without Kerberos' headers.
 extern char* pg_be_scram_build_secret(const char* password);
-extern bool scram_verify_plain_password(const char* username, const char* password,
-                                        const char* secret);
+extern bool scram_verify_plain_password(const char* username, const char* password, const char* secret);
 }
 
 #if PG_VERSION_NUM < 150000

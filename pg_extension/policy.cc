@@ -27,8 +27,7 @@ int only_values(void*, int action, const char*, const char* function, const char
 }
 
 void check_expression(const std::string& expression) {
-  const std::string hint =
-      "It must be one value that SQLite can work out from :base, :mine and :theirs alone.";
+  const std::string hint = "It must be one value that SQLite can work out from :base, :mine and :theirs alone.";
   const std::string sql = expression_sql(expression);
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
@@ -38,8 +37,8 @@ void check_expression(const std::string& expression) {
 
   sqlite3_stmt* prepared = nullptr;
   const char* rest = nullptr;
-  const bool is_valid = sqlite3_prepare_v2(db.get(), sql.c_str(), static_cast<int>(sql.size()), &prepared,
-                                           &rest) == SQLITE_OK;
+  const bool is_valid =
+      sqlite3_prepare_v2(db.get(), sql.c_str(), static_cast<int>(sql.size()), &prepared, &rest) == SQLITE_OK;
   const std::unique_ptr<sqlite3_stmt, Close> statement(prepared);
   if (!is_valid) {
     refuse("the expression is refused by SQLite: " + std::string(sqlite3_errmsg(db.get())), hint);

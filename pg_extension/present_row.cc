@@ -15,8 +15,7 @@ PresentRow::PresentRow(const Layout& layout) : root_(layout_of(layout.table.rela
   sql_ += " from " + qualified_name(root_->relation) + " where ";
   for (std::size_t i = 0; i < root_->key.size(); ++i) {
     if (i > 0) sql_ += " and ";
-    sql_ +=
-        quote_identifier(root_->key[i].name) + " operator(pg_catalog.=) $" + std::to_string(i + 1);
+    sql_ += quote_identifier(root_->key[i].name) + " operator(pg_catalog.=) $" + std::to_string(i + 1);
     key_types_.push_back(root_->key[i].type);
   }
 }
@@ -25,9 +24,8 @@ bool PresentRow::find(const Datum* key, std::string& text) {
   ActingAs owner(BOOTSTRAP_SUPERUSERID);  // sees every row, whoever writes
   Spi spi;
   const std::uint64_t found = call([&] {
-    const int code =
-        SPI_execute_with_args(sql_.c_str(), static_cast<int>(key_types_.size()), key_types_.data(),
-                              const_cast<Datum*>(key), nullptr, false, 1);
+    const int code = SPI_execute_with_args(sql_.c_str(), static_cast<int>(key_types_.size()), key_types_.data(),
+                                           const_cast<Datum*>(key), nullptr, false, 1);
     if (code < 0) elog(ERROR, "SPI_execute_with_args: %s", SPI_result_code_string(code));
     return SPI_processed;
   });

@@ -18,7 +18,7 @@ struct CommitRow {
   std::int64_t seq = 0;
   std::int64_t tx = 0;
   std::int64_t at = 0;
-  std::string opening;     // [seq,at,device,push,[
+  std::string opening;    // [seq,at,device,push,[
   bool is_known = false;  // the asking device has its changes
 };
 
@@ -60,8 +60,7 @@ std::vector<CommitRow> commits_from(Spi& spi, std::int64_t first, const Known& k
 
 class Page {
  public:
-  Page(Spi& spi, std::size_t max_bytes, Known known)
-      : spi_(spi), max_bytes_(max_bytes), known_(std::move(known)) {}
+  Page(Spi& spi, std::size_t max_bytes, Known known) : spi_(spi), max_bytes_(max_bytes), known_(std::move(known)) {}
 
   void fill(Cursor after, std::int64_t head) {
     cursor_ = after;
@@ -168,10 +167,9 @@ class Page {
     const auto found = places_.find(version);
     if (found != places_.end()) return found->second;
 
-    spi_.run("select description from tidemark._version where id = $1",
-             {{INT4OID, Int32GetDatum(version)}}, Access::kReads);
-    if (spi_.rows() == 0)
-      throw Error(ErrorCode::kInternal, "version " + std::to_string(version) + " is not described");
+    spi_.run("select description from tidemark._version where id = $1", {{INT4OID, Int32GetDatum(version)}},
+             Access::kReads);
+    if (spi_.rows() == 0) throw Error(ErrorCode::kInternal, "version " + std::to_string(version) + " is not described");
     if (!headers_.empty()) headers_ += ',';
     headers_ += spi_.text(0, 0).value_or("");
     return places_.emplace(version, places_.size()).first->second;

@@ -28,29 +28,25 @@ Sender lock_sender(Spi& spi, const std::string& token) {
       "select id, push, push_hash, verdict from tidemark._device "
       "where token_hash = sha256(convert_to($1, 'UTF8')) for update",
       {text_parameter(token)});
-  if (spi.rows() == 0)
-    throw Error(ErrorCode::kUnauthorized, "unknown token", "Connect the device again.");
+  if (spi.rows() == 0) throw Error(ErrorCode::kUnauthorized, "unknown token", "Connect the device again.");
   Sender sender{spi.text(0, 0).value_or(""), spi.integer(0, 1), spi.bytes(0, 2), spi.text(0, 3)};
   authenticate(spi, token, "write");
   return sender;
 }
 
 std::string answer(std::int64_t number, const std::string& verdict) {
-  return R"({"push":)" + std::to_string(number) + R"(,"now":)" + std::to_string(now_ms()) + "," +
-         verdict + "}";
+  return R"({"push":)" + std::to_string(number) + R"(,"now":)" + std::to_string(now_ms()) + "," + verdict + "}";
 }
 
 // "accepted":12,"rejected":[…]
 std::string verdict_of(PushBody& body) {
   auto refusals = body.refusals();
-  std::sort(refusals.begin(), refusals.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::string out = R"("accepted":)" + std::to_string(body.changes().size() - refusals.size()) +
-                    R"(,"rejected":[)";
+  std::sort(refusals.begin(), refusals.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string out = R"("accepted":)" + std::to_string(body.changes().size() - refusals.size()) + R"(,"rejected":[)";
   for (const auto& [change, report] : refusals) {
     if (out.back() == '}') out += ',';
-    out += R"({"change":)" + std::to_string(change) + R"(,"sqlstate":")" +
-           sqlstate_text(report.sqlstate) + R"(","message":)";
+    out += R"({"change":)" + std::to_string(change) + R"(,"sqlstate":")" + sqlstate_text(report.sqlstate) +
+           R"(","message":)";
     append_json_string(out, report.message);
     if (!report.hint.empty()) {
       out += R"(,"hint":)";
@@ -68,8 +64,7 @@ std::string verdict_of(PushBody& body) {
 void check_number(const PushBody& body, const Sender& sender) {
   if (body.number() == sender.last_push + 1) return;
   throw Error(ErrorCode::kForked,
-              "push " + std::to_string(body.number()) +
-                  " of this device is not the one after its last, " +
+              "push " + std::to_string(body.number()) + " of this device is not the one after its last, " +
                   std::to_string(sender.last_push),
               "Another copy of the device's file has pushed. Enrol anew with the old token; "
               "pending changes are kept.");
@@ -77,8 +72,7 @@ void check_number(const PushBody& body, const Sender& sender) {
 
 std::string push(Spi& spi, const std::string& token, std::string_view text) {
   if (IsolationUsesXactSnapshot()) {
-    throw SqlError(ERRCODE_ACTIVE_SQL_TRANSACTION,
-                   "tidemark.push needs the isolation level READ COMMITTED",
+    throw SqlError(ERRCODE_ACTIVE_SQL_TRANSACTION, "tidemark.push needs the isolation level READ COMMITTED",
                    "It must see what others commit while it runs.");
   }
   const Sender sender = lock_sender(spi, token);
@@ -107,10 +101,7 @@ std::string push(Spi& spi, const std::string& token, std::string_view text) {
       "update tidemark._device set push = $2, push_hash = $3, verdict = $4, seen_at = "
       "clock_timestamp() "
       "where id = $1::uuid",
-      {text_parameter(sender.device),
-       int8_parameter(body.number()),
-       {BYTEAOID, stored_hash},
-       text_parameter(verdict)});
+      {text_parameter(sender.device), int8_parameter(body.number()), {BYTEAOID, stored_hash}, text_parameter(verdict)});
   return answer(body.number(), verdict);
 }
 

@@ -40,8 +40,7 @@ std::vector<Group> groups_of(PushBody& body) {
     const int rank = body.tables()[change.table].rank;
     const bool deletes = change.op == Op::kDelete;
     const bool inserts = change.op == Op::kInsert;
-    const std::tuple order(deletes, deletes ? -rank : rank, inserts, change.table,
-                           change.column_set);
+    const std::tuple order(deletes, deletes ? -rank : rank, inserts, change.table, change.column_set);
     Group& group = groups[order];
     group.table = change.table;
     group.op = change.op;
@@ -63,8 +62,7 @@ class SessionSearchPath {
     if (path.find("pg_temp") == std::string::npos) path += path.empty() ? "pg_temp" : ", pg_temp";
     level_ = call([&] {
       const int level = NewGUCNestLevel();
-      set_config_option("search_path", path.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                        true, 0, false);
+      set_config_option("search_path", path.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
       return level;
     });
   }
@@ -125,8 +123,7 @@ class Applier {
   void refuse_alike_keys(const Layout& layout, Changes places) {
     std::string sql = "select p.change";
     for (const Column& column : layout.key) sql += ", t." + quote_identifier(column.name);
-    sql += " from pushed p join " + qualified_name(layout.relation) + " t on " +
-           same_key_condition(layout, "t");
+    sql += " from pushed p join " + qualified_name(layout.relation) + " t on " + same_key_condition(layout, "t");
     Spi spi;
     PushedRows rows(body_, places, false);
     rows.register_in(spi);
@@ -134,30 +131,23 @@ class Applier {
     CanonicalOutput canonical;
     for (std::uint64_t row = 0; row < spi.rows(); ++row) {
       bool is_null = false;
-      const auto place = static_cast<std::uint32_t>(
-          call([&] { return DatumGetInt32(spi.datum(row, 0, &is_null)); }));
+      const auto place = static_cast<std::uint32_t>(call([&] { return DatumGetInt32(spi.datum(row, 0, &is_null)); }));
       std::string key = "[";
       for (std::size_t i = 0; i < layout.key.size(); ++i) {
         if (i > 0) key += ',';
-        call([&] {
-          append_value(key, layout.key[i], spi.datum(row, static_cast<int>(i) + 1, &is_null),
-                       is_null);
-        });
+        call([&] { append_value(key, layout.key[i], spi.datum(row, static_cast<int>(i) + 1, &is_null), is_null); });
       }
       key += ']';
       if (key == body_.changes()[place].key) continue;
-      body_.refuse(place,
-                   {ERRCODE_INVALID_PARAMETER_VALUE,
-                    "key " + std::string(body_.changes()[place].key) +
-                        " is not written as the hub writes it",
-                    "The hub's form is " + key + ". Write the key in that form on the device.",
-                    {}});
+      body_.refuse(place, {ERRCODE_INVALID_PARAMETER_VALUE,
+                           "key " + std::string(body_.changes()[place].key) + " is not written as the hub writes it",
+                           "The hub's form is " + key + ". Write the key in that form on the device.",
+                           {}});
     }
   }
 
   bool has_inserts() const {
-    return std::any_of(groups_.begin(), groups_.end(),
-                       [](const Group& group) { return group.op == Op::kInsert; });
+    return std::any_of(groups_.begin(), groups_.end(), [](const Group& group) { return group.op == Op::kInsert; });
   }
 
   bool try_all() {
@@ -206,8 +196,7 @@ class Applier {
       std::vector<Failed> again;
       again.swap(failed_);
       const std::size_t before = again.size();
-      for (const Failed& failed : again)
-        write_all_but_bad(*failed.group, {&failed.change, 1}, checks);
+      for (const Failed& failed : again) write_all_but_bad(*failed.group, {&failed.change, 1}, checks);
       progress = failed_.size() < before;
     }
     pass_values_on(checks);
@@ -220,8 +209,7 @@ class Applier {
     std::vector<Failed> circle;
     std::vector<Failed> others;
     for (Failed& failed : failed_) {
-      const bool clashes = failed.report.sqlstate == ERRCODE_UNIQUE_VIOLATION &&
-                           failed.group->op == Op::kUpdate;
+      const bool clashes = failed.report.sqlstate == ERRCODE_UNIQUE_VIOLATION && failed.group->op == Op::kUpdate;
       (clashes ? circle : others).push_back(std::move(failed));
     }
     while (circle.size() > 1) {
@@ -231,8 +219,7 @@ class Applier {
         for (const Failed& failed : circle) {
           if (!let_go(*failed.group, {&failed.change, 1})) return false;
         }
-        for (const Failed& failed : circle)
-          write_all_but_bad(*failed.group, {&failed.change, 1}, checks);
+        for (const Failed& failed : circle) write_all_but_bad(*failed.group, {&failed.change, 1}, checks);
         return failed_.empty();
       });
       if (done) {
@@ -244,8 +231,7 @@ class Applier {
       std::set<std::uint32_t> clashing;
       for (const Failed& failed : failed_) clashing.insert(failed.change);
       const auto outside = std::stable_partition(
-          circle.begin(), circle.end(),
-          [&](const Failed& failed) { return clashing.count(failed.change) == 0; });
+          circle.begin(), circle.end(), [&](const Failed& failed) { return clashing.count(failed.change) == 0; });
       std::move(outside, circle.end(), std::back_inserter(others));
       circle.erase(outside, circle.end());
     }
@@ -257,8 +243,7 @@ class Applier {
   // there are none.
   bool let_go(const Group& group, Changes changes) {
     const PushedTable& table = body_.tables()[group.table];
-    const std::string statement =
-        let_go_statement(*table.layout, table.column_sets[group.column_set]);
+    const std::string statement = let_go_statement(*table.layout, table.column_sets[group.column_set]);
     if (statement.empty()) return false;
     Spi spi;
     PushedRows rows(body_, changes, false);
@@ -289,8 +274,7 @@ class Applier {
     const PushedTable& table = body_.tables()[group.table];
     const bool whole = group.op != Op::kInsert || table.refers_to_itself;
     const std::size_t at_once = whole ? changes.size() : kInsertsAtOnce;
-    for (; changes.size() > at_once; changes = changes.subspan(at_once))
-      write_at_once(group, changes.first(at_once));
+    for (; changes.size() > at_once; changes = changes.subspan(at_once)) write_at_once(group, changes.first(at_once));
     write_at_once(group, changes);
   }
 

@@ -49,9 +49,7 @@ void PushBody::refuse(std::uint32_t change, Report report) {
   refusals_.emplace_back(change, std::move(report));
 }
 
-std::string PushBody::sent_key(std::uint32_t change) const {
-  return simdjson::minify(changes_[change].sent.at(2));
-}
+std::string PushBody::sent_key(std::uint32_t change) const { return simdjson::minify(changes_[change].sent.at(2)); }
 
 std::optional<std::uint32_t> PushBody::change_of(Oid table, std::string_view key) const {
   return index_.find(KeyIndex::hash(table, key), [&](std::uint32_t place) {
@@ -61,9 +59,7 @@ std::optional<std::uint32_t> PushBody::change_of(Oid table, std::string_view key
 
 void PushBody::read_changes(Spi& spi) {
   now_ms_ = now_ms();
-  context_ = call([] {
-    return AllocSetContextCreate(CurrentMemoryContext, "tidemark push", ALLOCSET_DEFAULT_SIZES);
-  });
+  context_ = call([] { return AllocSetContextCreate(CurrentMemoryContext, "tidemark push", ALLOCSET_DEFAULT_SIZES); });
   array_member(root_, "tables");  // there is one
   wire_tables_ = WireReader::tables(root_["tables"]);
   match_tables(spi);
@@ -104,27 +100,24 @@ PushedTable PushBody::match(const WireTable& wire) const {
   const auto tracked = tracked_table_named(wire.name);
   table.layout = tracked ? layout_of(tracked->relation) : nullptr;
   if (!table.layout) {
-    table.refusal =
-        report(ERRCODE_UNDEFINED_TABLE, "table \"" + wire.name + "\" is not tracked on the hub",
-               "On the hub: select tidemark.track('" + wire.name + "')");
+    table.refusal = report(ERRCODE_UNDEFINED_TABLE, "table \"" + wire.name + "\" is not tracked on the hub",
+                           "On the hub: select tidemark.track('" + wire.name + "')");
     return table;
   }
   const Layout& layout = *table.layout;
   for (const Column& column : layout.key) {
-    const auto found =
-        std::find_if(wire.key.begin(), wire.key.end(),
-                     [&](const WireColumn& candidate) { return candidate.name == column.name; });
+    const auto found = std::find_if(wire.key.begin(), wire.key.end(),
+                                    [&](const WireColumn& candidate) { return candidate.name == column.name; });
     if (found == wire.key.end() || wire.key.size() != layout.key.size()) {
-      table.refusal = report(ERRCODE_UNDEFINED_COLUMN,
-                             "the key of table \"" + wire.name + "\" is another one on the hub",
-                             "Give the table the same primary key on both sides.", column.name);
+      table.refusal =
+          report(ERRCODE_UNDEFINED_COLUMN, "the key of table \"" + wire.name + "\" is another one on the hub",
+                 "Give the table the same primary key on both sides.", column.name);
       return table;
     }
     table.key_places.push_back(static_cast<int>(found - wire.key.begin()));
     table.alike_keys = table.alike_keys || is_alike(column);
   }
-  for (const WireColumn& column : wire.columns)
-    table.places.push_back(layout.column_named(column.name));
+  for (const WireColumn& column : wire.columns) table.places.push_back(layout.column_named(column.name));
   call([&] {
     const Relation relation = table_open(layout.relation, AccessShareLock);
     table.owner = relation->rd_rel->relowner;
@@ -133,8 +126,7 @@ PushedTable PushBody::match(const WireTable& wire) const {
     table.updates_altered = triggers != nullptr && triggers->trig_update_before_row;
     table_close(relation, AccessShareLock);
   });
-  for (const Column& column : layout.key)
-    table.key_inputs.push_back(call([&] { return input_of(column, context_); }));
+  for (const Column& column : layout.key) table.key_inputs.push_back(call([&] { return input_of(column, context_); }));
   for (const Column& column : layout.columns) {
     table.column_inputs.push_back(call([&] { return input_of(column, context_); }));
     Column& sum = table.sums.emplace_back(column);
@@ -162,11 +154,9 @@ void PushBody::rank_tables(Spi& spi) {
   for (PushedTable& table : tables_) {
     if (!table.layout) continue;
     const Oid relation = table.layout->relation;
-    table.rank =
-        static_cast<int>(std::find(order.begin(), order.end(), relation) - order.begin());
+    table.rank = static_cast<int>(std::find(order.begin(), order.end(), relation) - order.begin());
     const auto [first, last] = parents.equal_range(relation);
-    table.refers_to_itself =
-        std::any_of(first, last, [](const auto& pair) { return pair.first == pair.second; });
+    table.refers_to_itself = std::any_of(first, last, [](const auto& pair) { return pair.first == pair.second; });
   }
 }
 
@@ -182,10 +172,9 @@ void PushBody::read_change(const WireChange& wire, std::uint32_t place) {
     return;
   }
   if (wire.op == Op::kInsert && table.layout->table.keys == "hub") {
-    refuse(place,
-           report(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                  "only the hub inserts rows into table \"" + table.layout->table.name + "\"",
-                  "It was tracked with keys => 'hub'."));
+    refuse(place, report(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                         "only the hub inserts rows into table \"" + table.layout->table.name + "\"",
+                         "It was tracked with keys => 'hub'."));
     return;
   }
   ActingAs owner(table.owner);  // domains have checks of the owner's choice
@@ -199,8 +188,7 @@ void PushBody::read_change(const WireChange& wire, std::uint32_t place) {
   changes_[place] = change;
 }
 
-bool PushBody::read_key(const WireChange& wire, PushedTable& table, PushedChange& change,
-                        std::uint32_t place) {
+bool PushBody::read_key(const WireChange& wire, PushedTable& table, PushedChange& change, std::uint32_t place) {
   key_ = '[';
   for (std::size_t i = 0; i < table.key_inputs.size(); ++i) {
     const WireValue& value = wire.key[table.key_places[i]];
@@ -225,12 +213,9 @@ bool PushBody::read_key(const WireChange& wire, PushedTable& table, PushedChange
     if (!is_exact && !is_canonical(column, value, json_, scratch_)) {
       std::string sent;
       append_wire_value(sent, value);
-      refuse(
-          place,
-          report(ERRCODE_INVALID_PARAMETER_VALUE,
-                 "key column \"" + column.name + "\" is not written as the hub writes it: " + sent,
-                 "The hub's form is " + json_ + ". Write the key in that form on the device.",
-                 column.name));
+      refuse(place, report(ERRCODE_INVALID_PARAMETER_VALUE,
+                           "key column \"" + column.name + "\" is not written as the hub writes it: " + sent,
+                           "The hub's form is " + json_ + ". Write the key in that form on the device.", column.name));
       return false;
     }
     if (i > 0) key_ += ',';
@@ -242,31 +227,27 @@ bool PushBody::read_key(const WireChange& wire, PushedTable& table, PushedChange
                 "two changes for key " + key_ + " of table \"" + table.layout->table.name + "\"",
                 "A push has one change for a row at most.");
   }
-  auto* const kept =
-      call([&] { return static_cast<char*>(MemoryContextAlloc(context_, key_.size())); });
+  auto* const kept = call([&] { return static_cast<char*>(MemoryContextAlloc(context_, key_.size())); });
   std::copy(key_.begin(), key_.end(), kept);
   change.key = {kept, key_.size()};
   index_.add(KeyIndex::hash(table.layout->relation, key_), place);
   return true;
 }
 
-bool PushBody::read_values(const WireChange& wire, PushedTable& table, PushedChange& change,
-                           std::uint32_t place) {
+bool PushBody::read_values(const WireChange& wire, PushedTable& table, PushedChange& change, std::uint32_t place) {
   const std::size_t key_count = wire.key.size();
   ColumnSet columns;
   for (std::size_t i = 0; i < wire.values.size(); ++i) {
     const int target = table.places[wire.columns[i]];
     if (target < 0) {
-      refuse(place, unknown_column(table.layout->table.name,
-                                   wire_tables_[wire.table].columns[wire.columns[i]].name));
+      refuse(place, unknown_column(table.layout->table.name, wire_tables_[wire.table].columns[wire.columns[i]].name));
       return false;
     }
     const Column& column = table.layout->columns[target];
     converting_ = column.name.c_str();
     const bool adds = wire.values[i].adds;
     if (adds && !can_sum(column.kind)) {
-      refuse(place, report(ERRCODE_DATATYPE_MISMATCH,
-                           "nothing can be added to column \"" + column.name + "\"",
+      refuse(place, report(ERRCODE_DATATYPE_MISMATCH, "nothing can be added to column \"" + column.name + "\"",
                            "Policy sum is for numbers.", column.name));
       return false;
     }

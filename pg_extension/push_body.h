@@ -31,13 +31,13 @@ struct PushedTable {
   LayoutPtr layout;               // null if there is no such table
   std::optional<Report> refusal;  // of every change of it
   Oid owner = InvalidOid;
-  int rank = 0;                  // parents before children
+  int rank = 0;  // parents before children
   bool refers_to_itself = false;
-  bool inserts_altered = false;  // there are row triggers that may
-  bool updates_altered = false;  // alter or suppress
-  bool alike_keys = false;       // different texts may be equal keys: 1.5 and 1.50
-  std::vector<int> key_places;   // for each key column of the layout: its place in the header's key
-  std::vector<int> places;       // for each column of the header: its place in the layout, or -1
+  bool inserts_altered = false;      // there are row triggers that may
+  bool updates_altered = false;      // alter or suppress
+  bool alike_keys = false;           // different texts may be equal keys: 1.5 and 1.50
+  std::vector<int> key_places;       // for each key column of the layout: its place in the header's key
+  std::vector<int> places;           // for each column of the header: its place in the layout, or -1
   std::vector<Input> key_inputs;     // as the layout's key
   std::vector<Input> column_inputs;  // as the layout's columns
   std::vector<Column> sums;          // as the layout's columns, but a difference may be any number
@@ -89,10 +89,8 @@ class PushBody {
   PushedTable match(const WireTable& wire) const;
   void rank_tables(Spi& spi);
   void read_change(const WireChange& wire, std::uint32_t place);
-  bool read_key(const WireChange& wire, PushedTable& table, PushedChange& change,
-                std::uint32_t place);
-  bool read_values(const WireChange& wire, PushedTable& table, PushedChange& change,
-                   std::uint32_t place);
+  bool read_key(const WireChange& wire, PushedTable& table, PushedChange& change, std::uint32_t place);
+  bool read_values(const WireChange& wire, PushedTable& table, PushedChange& change, std::uint32_t place);
 
   simdjson::dom::parser parser_;
   simdjson::dom::element root_;

@@ -22,17 +22,14 @@ bool must_look(const PushedTable& table, const PushedChange& change, const Logge
   switch (change.op) {
     case Op::kInsert:
       // It met a row that was there, so columns that were not sent are not the defaults'.
-      if (!logged.whole &&
-          table.column_sets[change.column_set].places.size() < table.layout->columns.size())
+      if (!logged.whole && table.column_sets[change.column_set].places.size() < table.layout->columns.size())
         return true;
       return table.inserts_altered || (!logged.whole && table.updates_altered);
     case Op::kUpdate: {
       // A sum that changed nothing, 1e30 + 0.1, was not logged, and the device counts on one.
       const ColumnSet& set = table.column_sets[change.column_set];
-      return table.updates_altered ||
-             std::any_of(set.adds.begin(), set.adds.end(), [&](std::uint16_t place) {
-               return std::find(logged.columns.begin(), logged.columns.end(), place) ==
-                      logged.columns.end();
+      return table.updates_altered || std::any_of(set.adds.begin(), set.adds.end(), [&](std::uint16_t place) {
+               return std::find(logged.columns.begin(), logged.columns.end(), place) == logged.columns.end();
              });
     }
     case Op::kDelete: return false;  // doubtful if it touched no row
@@ -48,8 +45,7 @@ class EchoLog {
     std::map<std::uint32_t, std::vector<std::uint32_t>> by_table;
     auto& changes = body_.changes();
     for (std::uint32_t i = 0; i < changes.size(); ++i) {
-      if (must_look(body_.tables()[changes[i].table], changes[i], logged_[i]))
-        by_table[changes[i].table].push_back(i);
+      if (must_look(body_.tables()[changes[i].table], changes[i], logged_[i])) by_table[changes[i].table].push_back(i);
     }
     for (const auto& [table, places] : by_table) look_at(body_.tables()[table], places);
     return by_table.empty();
@@ -60,8 +56,7 @@ class EchoLog {
     const Layout& layout = *table.layout;
     std::string sql = "select p.change, t." + quote_identifier(layout.key[0].name) + " is not null";
     for (const Column& column : layout.columns) sql += ", t." + quote_identifier(column.name);
-    sql += " from pushed p left join " + qualified_name(layout.relation) + " t on " +
-           same_key_condition(layout, "t");
+    sql += " from pushed p left join " + qualified_name(layout.relation) + " t on " + same_key_condition(layout, "t");
 
     Spi spi;
     PushedRows rows(body_, places, false);
@@ -71,25 +66,23 @@ class EchoLog {
     CanonicalOutput canonical;
     for (std::uint64_t i = 0; i < spi.rows(); ++i) {
       bool is_null = false;
-      const auto place = static_cast<std::uint32_t>(
-          call([&] { return DatumGetInt32(spi.datum(i, 0, &is_null)); }));
+      const auto place = static_cast<std::uint32_t>(call([&] { return DatumGetInt32(spi.datum(i, 0, &is_null)); }));
       look_at_row(spi, i, layout, place, spi.boolean(i, 1), log);
     }
     log.finish();
   }
 
-  void look_at_row(const Spi& spi, std::uint64_t row, const Layout& layout, std::uint32_t place,
-                   bool exists, ChangeLog& log) {
+  void look_at_row(const Spi& spi, std::uint64_t row, const Layout& layout, std::uint32_t place, bool exists,
+                   ChangeLog& log) {
     const PushedChange& change = body_.changes()[place];
     const Logged& logged = logged_[place];
     key_.start() += change.key;
     if (!exists) {
       if (logged.deleted || change.op == Op::kDelete) return;
       if (change.op == Op::kUpdate) {
-        throw Error(
-            ErrorCode::kBehind,
-            "row " + std::string(change.key) + " of table \"" + layout.table.name + "\" is gone",
-            "Pull, reconcile and push again.");
+        throw Error(ErrorCode::kBehind,
+                    "row " + std::string(change.key) + " of table \"" + layout.table.name + "\" is gone",
+                    "Pull, reconcile and push again.");
       }
       call([&] { log.add(layout.version(), Op::kDelete, key_, nullptr, nullptr, change.at_ms); });
       return;
@@ -109,8 +102,8 @@ class EchoLog {
   }
 
   // True if the device has the column's value already.
-  bool is_as_pushed(const Spi& spi, std::uint64_t row, const Layout& layout,
-                    const PushedChange& change, std::uint16_t column) {
+  bool is_as_pushed(const Spi& spi, std::uint64_t row, const Layout& layout, const PushedChange& change,
+                    std::uint16_t column) {
     const ColumnSet& set = body_.tables()[change.table].column_sets[change.column_set];
     const auto& pushed = set.places;
     const auto found = std::find(pushed.begin(), pushed.end(), column);
@@ -121,13 +114,12 @@ class EchoLog {
       bool is_null = false;
       const Datum actual = spi.datum(row, column + 2, &is_null);
       if (is_null || change.nulls[at]) return is_null == change.nulls[at];
-      return datum_image_eq(actual, change.values[at], layout.columns[column].by_value,
-                            layout.columns[column].length);
+      return datum_image_eq(actual, change.values[at], layout.columns[column].by_value, layout.columns[column].length);
     });
   }
 
-  void log_columns(const Spi& spi, std::uint64_t row, const Layout& layout, ChangeLog& log,
-                   const PushedChange& change, Op op, const std::vector<std::uint16_t>& columns) {
+  void log_columns(const Spi& spi, std::uint64_t row, const Layout& layout, ChangeLog& log, const PushedChange& change,
+                   Op op, const std::vector<std::uint16_t>& columns) {
     const std::int32_t version = layout.version();
     call([&] {
       std::string& values = values_.start();
@@ -167,8 +159,6 @@ class EchoLog {
 
 }  // namespace
 
-bool log_echoes(PushBody& body, const PushJournal& journal) {
-  return EchoLog(body, journal).run();
-}
+bool log_echoes(PushBody& body, const PushJournal& journal) { return EchoLog(body, journal).run(); }
 
 }  // namespace tidemark::pg

@@ -4,8 +4,8 @@
 
 namespace tidemark::pg {
 
-std::int64_t PushJournal::captured(Oid table, std::string_view key, Op op,
-                                   const std::vector<std::uint16_t>& columns, std::int64_t now_ms) {
+std::int64_t PushJournal::captured(Oid table, std::string_view key, Op op, const std::vector<std::uint16_t>& columns,
+                                   std::int64_t now_ms) {
   const auto place = change_of(table, key);
   if (!place || body_.changes()[*place].refused) {
     has_others_ = true;
@@ -31,9 +31,7 @@ std::vector<PushJournal::Logged> PushJournal::summary() const {
     switch (entry.op) {
       case Op::kInsert: logged.whole = true; break;
       case Op::kDelete: logged.deleted = true; break;
-      case Op::kUpdate:
-        logged.columns.insert(logged.columns.end(), entry.columns.begin(), entry.columns.end());
-        break;
+      case Op::kUpdate: logged.columns.insert(logged.columns.end(), entry.columns.begin(), entry.columns.end()); break;
     }
   }
   return summary;

@@ -14,8 +14,8 @@ class PushJournal : public PushWatch {
  public:
   explicit PushJournal(PushBody& body) : body_(body) {}
 
-  std::int64_t captured(Oid table, std::string_view key, Op op,
-                        const std::vector<std::uint16_t>& columns, std::int64_t now_ms) override;
+  std::int64_t captured(Oid table, std::string_view key, Op op, const std::vector<std::uint16_t>& columns,
+                        std::int64_t now_ms) override;
 
   // A place to come back to when a subtransaction is rolled back.
   std::size_t mark() const { return entries_.size(); }
@@ -43,8 +43,7 @@ class PushJournal : public PushWatch {
   PushBody& body_;
   std::vector<Entry> entries_;
   bool has_others_ = false;  // a trigger or a cascade wrote rows that the push does not have
-  std::uint32_t next_ =
-      0;  // the change after the one found last: rows are captured in the push's order
+  std::uint32_t next_ = 0;   // the change after the one found last: rows are captured in the push's order
 };
 
 }  // namespace tidemark::pg

@@ -31,8 +31,7 @@ class OverlapCheck {
     spi_.run(
         "select tx from tidemark._commit where seq > $1 "
         "union all select tx from tidemark._inbox where tx <> $2 limit $3",
-        {int8_parameter(cursor.whole_commits()), int8_parameter(own_transaction),
-         int8_parameter(kMaxUnread + 1)});
+        {int8_parameter(cursor.whole_commits()), int8_parameter(own_transaction), int8_parameter(kMaxUnread + 1)});
     std::vector<std::int64_t> transactions(spi_.rows());
     for (std::size_t i = 0; i < transactions.size(); ++i) transactions[i] = spi_.integer(i, 0);
     if (transactions.empty()) return;
@@ -58,14 +57,12 @@ class OverlapCheck {
     if (!place) return;
     const PushedChange& pushed = body_.changes()[*place];
     if (pushed.refused) return;
-    if (unread.op == 'u' && pushed.op == Op::kUpdate && !share_column(unread, version, pushed))
-      return;
-    behind("row " + std::string(unread.key) + " of table \"" +
-           body_.tables()[pushed.table].layout->table.name + "\" was changed by somebody else");
+    if (unread.op == 'u' && pushed.op == Op::kUpdate && !share_column(unread, version, pushed)) return;
+    behind("row " + std::string(unread.key) + " of table \"" + body_.tables()[pushed.table].layout->table.name +
+           "\" was changed by somebody else");
   }
 
-  bool share_column(const LoggedChange& unread, const Version& version,
-                    const PushedChange& pushed) {
+  bool share_column(const LoggedChange& unread, const Version& version, const PushedChange& pushed) {
     const ColumnSet& columns = body_.tables()[pushed.table].column_sets[pushed.column_set];
     const auto is_pushed = [&columns](int column) {
       const bool is_named = std::find(columns.places.begin(), columns.places.end(), column) != columns.places.end();
@@ -113,8 +110,7 @@ class OverlapCheck {
     const std::string list = "[" + description + "]";
     const auto tables = WireReader::tables(parse_body(parser, list));
     std::vector<int> places;
-    for (const WireColumn& column : tables[0].columns)
-      places.push_back(layout.column_named(column.name));
+    for (const WireColumn& column : tables[0].columns) places.push_back(layout.column_named(column.name));
     return places;
   }
 

@@ -39,9 +39,8 @@ void note_rejects(Spi& spi, const PushBody& body, const std::string& device) {
     spi.run(
         "insert into tidemark._reject (device, table_name, key, push, sqlstate, message, hint, column_name) "
         "values ($1::uuid, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
-        {text_parameter(device), text_parameter(body.table_name(change)),
-         text_parameter(body.sent_key(change)), int8_parameter(body.number()),
-         text_parameter(sqlstate_text(report.sqlstate)), text_parameter(report.message),
+        {text_parameter(device), text_parameter(body.table_name(change)), text_parameter(body.sent_key(change)),
+         int8_parameter(body.number()), text_parameter(sqlstate_text(report.sqlstate)), text_parameter(report.message),
          optional_parameter(report.hint), optional_parameter(report.column)});
   }
 }

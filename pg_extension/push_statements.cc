@@ -26,8 +26,7 @@ std::set<std::string> unique_columns(Oid relation) {
 // A value of the column's type that no row has; empty where there is none to think of.
 std::string passing_value(const Column& column) {
   if (!column.not_null) return "null";
-  const std::string type =
-      call([&] { return format_type_with_typemod(column.base, column.modifier); });
+  const std::string type = call([&] { return format_type_with_typemod(column.base, column.modifier); });
   switch (column.kind) {
     case Kind::kText:
     case Kind::kUuid: return "pg_catalog.gen_random_uuid()::pg_catalog.text::" + type;
@@ -78,8 +77,8 @@ std::string update_statement(const Layout& layout, const ColumnSet& columns) {
     if (adds) updates += "coalesce(t." + name + ", 0) operator(pg_catalog.+) ";
     updates += "p.v" + std::to_string(i + 1);
   }
-  return "update " + qualified_name(layout.relation) + " t set " + updates +
-         " from pushed p where " + same_key_condition(layout, "t");
+  return "update " + qualified_name(layout.relation) + " t set " + updates + " from pushed p where " +
+         same_key_condition(layout, "t");
 }
 
 std::string delete_statement(const Layout& layout) {

@@ -18,8 +18,8 @@ class PushWatch {
 
   // A change of a row of `table` was captured; `columns` are places in the
   // layout's columns, for an update. Returns the time to log it with, or `now_ms`.
-  virtual std::int64_t captured(Oid table, std::string_view key, Op op,
-                                const std::vector<std::uint16_t>& columns, std::int64_t now_ms) = 0;
+  virtual std::int64_t captured(Oid table, std::string_view key, Op op, const std::vector<std::uint16_t>& columns,
+                                std::int64_t now_ms) = 0;
 };
 
 // The push being applied; null outside of one.

@@ -16,8 +16,7 @@ PushedRows::PushedRows(PushBody& body, std::span<const std::uint32_t> changes, b
   auto& all = body.changes();
   const PushedTable& table = body.tables()[all[changes[0]].table];
   const Layout& layout = *table.layout;
-  const auto* const columns =
-      with_values ? &table.column_sets[all[changes[0]].column_set] : nullptr;
+  const auto* const columns = with_values ? &table.column_sets[all[changes[0]].column_set] : nullptr;
   const int key_count = static_cast<int>(layout.key.size());
   const int count = key_count + (columns == nullptr ? 0 : static_cast<int>(columns->places.size()));
   call([&] {
@@ -26,8 +25,7 @@ PushedRows::PushedRows(PushBody& body, std::span<const std::uint32_t> changes, b
       const bool in_key = i < key_count;
       const Column& column = in_key ? layout.key[i] : value_column(table, *columns, i - key_count);
       const char* const name = in_key ? psprintf("k%d", i + 1) : psprintf("v%d", i - key_count + 1);
-      TupleDescInitEntry(descriptor, static_cast<AttrNumber>(i + 1), name, column.type,
-                         column.modifier, 0);
+      TupleDescInitEntry(descriptor, static_cast<AttrNumber>(i + 1), name, column.type, column.modifier, 0);
     }
     TupleDescInitEntry(descriptor, static_cast<AttrNumber>(count + 1), "change", INT4OID, -1, 0);
 
@@ -65,8 +63,8 @@ std::string same_key_condition(const Layout& layout, const std::string& alias) {
   std::string condition;
   for (std::size_t i = 0; i < layout.key.size(); ++i) {
     if (i > 0) condition += " and ";
-    condition += alias + "." + quote_identifier(layout.key[i].name) +
-                 " operator(pg_catalog.=) p.k" + std::to_string(i + 1);
+    condition +=
+        alias + "." + quote_identifier(layout.key[i].name) + " operator(pg_catalog.=) p.k" + std::to_string(i + 1);
   }
   return condition;
 }

@@ -32,16 +32,14 @@ std::string from_place(std::string text) {
   text.resize((text.size() + 3) / 4 * 4, '=');
   std::string key;
   if (text.empty() || !base64_decode(text, key)) {
-    throw Error(ErrorCode::kInvalidInput, "malformed \"after\"",
-                "Give the \"after\" of the page before.");
+    throw Error(ErrorCode::kInvalidInput, "malformed \"after\"", "Give the \"after\" of the page before.");
   }
   return key;
 }
 
 std::string column_list(const std::vector<Column>& columns) {
   std::string list;
-  for (const Column& column : columns)
-    list += (list.empty() ? "" : ", ") + quote_identifier(column.name);
+  for (const Column& column : columns) list += (list.empty() ? "" : ", ") + quote_identifier(column.name);
   return list;
 }
 
@@ -52,8 +50,7 @@ std::string query_for(const Layout& layout, bool has_start) {
   sql += " from " + qualified_name(layout.relation);
   if (has_start) {
     sql += " where (" + key + ") > (";
-    for (std::size_t i = 1; i <= layout.key.size(); ++i)
-      sql += (i == 1 ? "$" : ", $") + std::to_string(i);
+    for (std::size_t i = 1; i <= layout.key.size(); ++i) sql += (i == 1 ? "$" : ", $") + std::to_string(i);
     sql += ")";
   }
   return sql + " order by " + key;
@@ -79,9 +76,8 @@ class RowsPage {
     for (std::size_t i = 0; i < start.size(); ++i) types.push_back(layout_.key[i].type);
     const std::string sql = query_for(layout_, after.has_value());
     const Portal portal = call([&] {
-      return SPI_cursor_open_with_args(nullptr, sql.c_str(), static_cast<int>(start.size()),
-                                       types.data(), const_cast<Datum*>(start.data()), nullptr,
-                                       true, CURSOR_OPT_NO_SCROLL);
+      return SPI_cursor_open_with_args(nullptr, sql.c_str(), static_cast<int>(start.size()), types.data(),
+                                       const_cast<Datum*>(start.data()), nullptr, true, CURSOR_OPT_NO_SCROLL);
     });
     CanonicalOutput canonical;
     while (!is_full_ && fetch(portal)) {
@@ -97,8 +93,7 @@ class RowsPage {
  private:
   std::vector<Datum> parse_key(const std::string& json) {
     simdjson::dom::parser parser;
-    const std::vector<WireTable> tables = {
-        {layout_.table.name, std::vector<WireColumn>(layout_.key.size()), {}}};
+    const std::vector<WireTable> tables = {{layout_.table.name, std::vector<WireColumn>(layout_.key.size()), {}}};
     WireReader reader(tables);
     WireChange change;
     const std::string body = "[0,\"d\"," + json + "]";
@@ -120,8 +115,7 @@ class RowsPage {
       SPI_cursor_fetch(portal, true, kRowsAtOnce);
       const std::uint64_t count = SPI_processed;
       SPITupleTable* const table = SPI_tuptable;
-      const MemoryContext row =
-          AllocSetContextCreate(CurrentMemoryContext, "tidemark row", ALLOCSET_DEFAULT_SIZES);
+      const MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "tidemark row", ALLOCSET_DEFAULT_SIZES);
       const MemoryContext caller = MemoryContextSwitchTo(row);
       for (std::uint64_t i = 0; i < count; ++i) {
         // Full, and there is another row: so there is a next page.
@@ -175,8 +169,7 @@ TIDEMARK_SQL_FUNCTION(tidemark_rows) {
   const std::string token = text_argument(fcinfo, 0);
   const std::string name = text_argument(fcinfo, 1);
   const auto after = PG_ARGISNULL(2) ? std::nullopt : std::optional(text_argument(fcinfo, 2));
-  const std::int32_t max_bytes =
-      PG_ARGISNULL(3) ? 1 << 20 : std::clamp(PG_GETARG_INT32(3), 1, 256 * 1024 * 1024);
+  const std::int32_t max_bytes = PG_ARGISNULL(3) ? 1 << 20 : std::clamp(PG_GETARG_INT32(3), 1, 256 * 1024 * 1024);
   std::string answer;
   {
     Spi spi;
@@ -187,9 +180,8 @@ TIDEMARK_SQL_FUNCTION(tidemark_rows) {
     const HubState hub = hub_state(spi);
     RowsPage page(*layout, static_cast<std::size_t>(max_bytes));
     page.fill(after);
-    answer = answer_opening(spi, hub) + R"(,"head":)" + std::to_string(hub.head) +
-             R"(,"tables":[)" + layout->header + R"(],"changes":[)" + page.changes() +
-             R"(],"after":)" + page.after() + "}";
+    answer = answer_opening(spi, hub) + R"(,"head":)" + std::to_string(hub.head) + R"(,"tables":[)" + layout->header +
+             R"(],"changes":[)" + page.changes() + R"(],"after":)" + page.after() + "}";
   }
   return text_datum(answer);
 }

@@ -20,8 +20,8 @@ TIDEMARK_SQL_FUNCTION(tidemark_secret_matches) {
     return BoolGetDatum(false);
   }
   const std::string verifier = text_argument(fcinfo, 2);
-  return BoolGetDatum(call(
-      [&] { return scram_verify_plain_password(user.c_str(), secret.c_str(), verifier.c_str()); }));
+  return BoolGetDatum(
+      call([&] { return scram_verify_plain_password(user.c_str(), secret.c_str(), verifier.c_str()); }));
 }
 
 // 256 random bits in characters that may stand in a URL or a header.

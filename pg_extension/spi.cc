@@ -40,8 +40,8 @@ std::uint64_t Spi::execute(Parameters parameters, Execute&& body) {
 
 std::uint64_t Spi::run(const std::string& sql, Parameters parameters, Access access) {
   return execute(parameters, [&](auto& types, auto& values, const char* nulls) {
-    return SPI_execute_with_args(sql.c_str(), static_cast<int>(types.size()), types.data(),
-                                 values.data(), nulls, access == Access::kReads, 0);
+    return SPI_execute_with_args(sql.c_str(), static_cast<int>(types.size()), types.data(), values.data(), nulls,
+                                 access == Access::kReads, 0);
   });
 }
 
@@ -60,8 +60,7 @@ std::uint64_t Spi::run_kept(const char* sql, Parameters parameters, Access acces
 }
 
 std::optional<std::string> Spi::text(std::uint64_t row, int column) const {
-  const char* const value =
-      call([&] { return SPI_getvalue(table_->vals[row], table_->tupdesc, column + 1); });
+  const char* const value = call([&] { return SPI_getvalue(table_->vals[row], table_->tupdesc, column + 1); });
   if (value == nullptr) return std::nullopt;
   return value;
 }
@@ -84,8 +83,7 @@ std::string Spi::bytes(std::uint64_t row, int column) const {
     const Datum found = datum(row, column, &is_null);
     return is_null ? nullptr : DatumGetByteaPP(found);
   });
-  return value == nullptr ? std::string()
-                          : std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+  return value == nullptr ? std::string() : std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
 bool Spi::boolean(std::uint64_t row, int column) const {

@@ -39,12 +39,10 @@ class Spi {
   // Runs one statement. Its rows stay readable until the next one. Returns how
   // many rows it gave or touched. A text that is put together is planned each time,
   using Parameters = std::initializer_list<Parameter>;
-  std::uint64_t run(const std::string& sql, Parameters parameters = {},
-                    Access access = Access::kWrites);
+  std::uint64_t run(const std::string& sql, Parameters parameters = {}, Access access = Access::kWrites);
   // and a literal once a session: its plan is kept under its address.
   template <std::size_t size>
-  std::uint64_t run(const char (&sql)[size], Parameters parameters = {},
-                    Access access = Access::kWrites) {
+  std::uint64_t run(const char (&sql)[size], Parameters parameters = {}, Access access = Access::kWrites) {
     return run_kept(sql, parameters, access);
   }
 

@@ -23,8 +23,8 @@ Node* core_of(Node* expression) {
 bool is_now(const Node* expression) {
   if (IsA(expression, FuncExpr)) {
     const Oid function = castNode(FuncExpr, const_cast<Node*>(expression))->funcid;
-    return function == F_NOW || function == F_TRANSACTION_TIMESTAMP ||
-           function == F_STATEMENT_TIMESTAMP || function == F_CLOCK_TIMESTAMP;
+    return function == F_NOW || function == F_TRANSACTION_TIMESTAMP || function == F_STATEMENT_TIMESTAMP ||
+           function == F_CLOCK_TIMESTAMP;
   }
   if (IsA(expression, SQLValueFunction)) {
     const auto op = castNode(SQLValueFunction, const_cast<Node*>(expression))->op;

@@ -70,8 +70,7 @@ void append_names(std::string& out, const std::vector<std::string>& names) {
 class Description {
  public:
   explicit Description(Spi& spi) {
-    spi.run("select relid::oid from tidemark._table where relid is not null order by name", {},
-            Access::kReads);
+    spi.run("select relid::oid from tidemark._table where relid is not null order by name", {}, Access::kReads);
     std::vector<Oid> relations;
     for (std::uint64_t i = 0; i < spi.rows(); ++i) relations.push_back(spi.oid(i, 0));
     for (const Oid relation : relations) {
@@ -144,8 +143,7 @@ class Description {
     return found == policies_.end() || found->second == "latest" ? "" : found->second;
   }
 
-  void append_table(std::string& out, const Layout& layout,
-                    const std::map<Oid, LayoutPtr>& tracked) const {
+  void append_table(std::string& out, const Layout& layout, const std::map<Oid, LayoutPtr>& tracked) const {
     out += R"({"table":)";
     append_json_string(out, layout.table.name);
     out += R"(,"keys":)";

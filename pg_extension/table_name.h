@@ -11,8 +11,7 @@ namespace tidemark::pg {
 // "schema"."table", quoted where needed.
 inline std::string qualified_name(Oid relation) {
   return call([&] {
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-                                      get_rel_name(relation));
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
   });
 }
 

@@ -24,7 +24,8 @@ void write_inbox(const pg_uuid_t* device, std::int64_t push) {
 
   const Relation relation = table_open(inbox, RowExclusiveLock);
   Datum values[] = {Int64GetDatum(current.number), Int64GetDatum(next_value("_ticket")),
-                    UUIDPGetDatum(const_cast<pg_uuid_t*>(device)), Int64GetDatum(push), BoolGetDatum(current.exact_at == current.changes)};
+                    UUIDPGetDatum(const_cast<pg_uuid_t*>(device)), Int64GetDatum(push),
+                    BoolGetDatum(current.exact_at == current.changes)};
   bool nulls[] = {false, false, device == nullptr, device == nullptr, false};
   const HeapTuple tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
   CatalogTupleInsert(relation, tuple);
@@ -64,8 +65,7 @@ std::int64_t transaction_number() {
 
 std::int32_t next_change_number() {
   if (current.changes == INT32_MAX) {
-    throw SqlError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                   "too many changes of tracked tables in one transaction",
+    throw SqlError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many changes of tracked tables in one transaction",
                    "Write them in several transactions.");
   }
   return ++current.changes;

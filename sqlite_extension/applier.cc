@@ -16,8 +16,8 @@ struct Applier::Target {
     std::optional<std::size_t> place;  // among the local columns; none: only the hub has it
   };
   Writer* writer = nullptr;
-  std::vector<Column> key;       // by place in the wire's key; `place` among the local key
-  std::vector<Column> columns;   // by place in the wire's columns
+  std::vector<Column> key;      // by place in the wire's key; `place` among the local key
+  std::vector<Column> columns;  // by place in the wire's columns
 };
 
 Applier::Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device)
@@ -43,7 +43,8 @@ void Applier::log_page(simdjson::dom::element page, std::int64_t have) {
   for (const simdjson::dom::element commit : array_member(page, "commits")) {
     simdjson::dom::array parts;
     if (commit.get(parts) != simdjson::SUCCESS || parts.size() != 5) {
-      throw Error(ErrorCode::kProtocol, "a commit in the hub's answer is not [seq, at, device, push, changes]", "Is the bridge of the same version?");
+      throw Error(ErrorCode::kProtocol, "a commit in the hub's answer is not [seq, at, device, push, changes]",
+                  "Is the bridge of the same version?");
     }
     Origin origin;
     std::int64_t push = 0;
@@ -54,7 +55,9 @@ void Applier::log_page(simdjson::dom::element page, std::int64_t have) {
                       (parts.at(2).get(device) == simdjson::SUCCESS || parts.at(2).is_null()) &&
                       (parts.at(3).get(push) == simdjson::SUCCESS || parts.at(3).is_null()) &&
                       parts.at(4).get(changes) == simdjson::SUCCESS;
-    if (!read) throw Error(ErrorCode::kProtocol, "a commit in the hub's answer is malformed", "Is the bridge of the same version?");
+    if (!read)
+      throw Error(ErrorCode::kProtocol, "a commit in the hub's answer is malformed",
+                  "Is the bridge of the same version?");
     origin.device = device;
     origin.seq = seq;
     origin.own = !device_.empty() && device == device_;

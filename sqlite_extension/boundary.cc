@@ -71,7 +71,8 @@ std::string text_argument(Arguments arguments, std::size_t place, const char* na
   if (!bytes) throw std::bad_alloc();
   const std::string_view text(bytes, static_cast<std::size_t>(sqlite3_value_bytes(value)));
   if (!simdjson::validate_utf8(text)) {
-    throw Error(ErrorCode::kInvalidInput, std::string(name) + " must be valid UTF-8", "SQLite keeps whatever bytes are cast to text; the hub does not.");
+    throw Error(ErrorCode::kInvalidInput, std::string(name) + " must be valid UTF-8",
+                "SQLite keeps whatever bytes are cast to text; the hub does not.");
   }
   return std::string(text);
 }
@@ -80,8 +81,9 @@ void require_writable(sqlite3* db) {
   Statement query_only(db, "pragma query_only");
   const bool forbidden = query_only.step() && query_only.integer(0) != 0;
   if (sqlite3_db_readonly(db, "main") != 1 && !forbidden) return;
-  throw SqliteError(SQLITE_READONLY, "the database is read-only, and Tidemark writes beside the application's tables. "
-                                     "Hint: Open it for writing, and check the rights of the file and its folder.");
+  throw SqliteError(SQLITE_READONLY,
+                    "the database is read-only, and Tidemark writes beside the application's tables. "
+                    "Hint: Open it for writing, and check the rights of the file and its folder.");
 }
 
 void return_text(sqlite3_context* context, std::string_view text) {

@@ -21,7 +21,9 @@ struct Dangling {
   Row key;
   Row parent_key;
 
-  std::string what() const { return "refers to row " + key_json(parent_key) + " of \"" + parent->name + "\", which is not there"; }
+  std::string what() const {
+    return "refers to row " + key_json(parent_key) + " of \"" + parent->name + "\", which is not there";
+  }
   std::string remedy() const {
     std::string columns;
     for (const std::string& name : reference->columns) columns += (columns.empty() ? "\"" : ", \"") + name + "\"";
@@ -51,7 +53,8 @@ std::string query(const LocalTable& table, const LocalTable& parent, const HubRe
       keys += (keys.empty() ? "" : ", ") + key;
       same += (same.empty() ? "" : " and ") + std::string("c.") + quote_identifier(table.key[i].name) + " is l." + key;
     }
-    sql += "(select distinct " + keys + " from main." + log_name(table) + " where op <> 0) l join main." + quote_identifier(table.name) + " c on " + same;
+    sql += "(select distinct " + keys + " from main." + log_name(table) + " where op <> 0) l join main." +
+           quote_identifier(table.name) + " c on " + same;
   } else {
     sql += "main." + quote_identifier(table.name) + " c";
   }
@@ -62,13 +65,15 @@ std::string query(const LocalTable& table, const LocalTable& parent, const HubRe
     same += (same.empty() ? "" : " and ") + std::string("p.") + quote_identifier(reference.to[i]) + " = " + column;
     given += column + " is not null and ";
   }
-  return sql + " where " + given + "not exists (select 1 from main." + quote_identifier(parent.name) + " p where " + same + ")";
+  return sql + " where " + given + "not exists (select 1 from main." + quote_identifier(parent.name) + " p where " +
+         same + ")";
 }
 
 // False if a column that the hub's reference names is not here.
 bool can_be_checked(const LocalTable& table, const LocalTable& parent, const HubReference& reference) {
   const auto has = [](const LocalTable& where, const std::vector<std::string>& names) {
-    return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return where.find(name) != nullptr; });
+    return std::all_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return where.find(name) != nullptr; });
   };
   return has(table, reference.columns) && has(parent, reference.to);
 }
@@ -79,7 +84,8 @@ std::vector<Dangling> find_dangling(sqlite3* db, const std::vector<TrackedTable>
   for (const TrackedTable& table : tables) {
     if (!table.hub || table.local.key.empty() || table.state != TableState::kReady) continue;
     for (const HubReference& reference : table.hub->references) {
-      const auto parent = std::find_if(tables.begin(), tables.end(), [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
+      const auto parent = std::find_if(tables.begin(), tables.end(),
+                                       [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
       if (parent == tables.end() || parent->state != TableState::kReady) continue;
       if (!can_be_checked(table.local, parent->local, reference)) continue;
       Statement rows_found(db, query(table.local, parent->local, reference, rows));
@@ -100,8 +106,9 @@ std::vector<Dangling> find_dangling(sqlite3* db, const std::vector<TrackedTable>
 
 void list_dangling(sqlite3* db) {
   const std::vector<TrackedTable> tables = tracked_tables(db);
-  Statement known(db, "select 1 from main.tidemark_conflict where kind = 'dangling' and state in ('open', 'dismissed')"
-                      " and table_name = ?1 and key = ?2 and message = ?3");
+  Statement known(db,
+                  "select 1 from main.tidemark_conflict where kind = 'dangling' and state in ('open', 'dismissed')"
+                  " and table_name = ?1 and key = ?2 and message = ?3");
   std::set<std::pair<std::string, std::string>> still;
   for (const Dangling& dangling : find_dangling(db, tables, Rows::kPending)) {
     const std::string key = key_json(dangling.key);
@@ -125,7 +132,9 @@ void list_dangling(sqlite3* db) {
     conflict.hint = dangling.remedy();
     record(db, conflict);
   }
-  Statement open(db, "select id, table_name, key || message from main.tidemark_conflict where kind = 'dangling' and state = 'open'");
+  Statement open(
+      db,
+      "select id, table_name, key || message from main.tidemark_conflict where kind = 'dangling' and state = 'open'");
   std::vector<std::int64_t> over;
   while (open.step()) {
     if (still.count({std::string(open.text(1)), std::string(open.text(2))}) == 0) over.push_back(open.integer(0));

@@ -29,7 +29,8 @@ int count_down(void* rounds) { return --*static_cast<int*>(rounds) < 0; }
 
 Expressions::Expressions() {
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, nullptr);
   db_.reset(opened);
   if (code != SQLITE_OK) throw std::bad_alloc();
   sqlite3_limit(opened, SQLITE_LIMIT_LENGTH, kMaxValueBytes);
@@ -38,7 +39,8 @@ Expressions::Expressions() {
 
 Expressions::~Expressions() = default;
 
-Value Expressions::evaluate(const std::string& expression, const ValueView& base, const ValueView& mine, const ValueView& theirs) {
+Value Expressions::evaluate(const std::string& expression, const ValueView& base, const ValueView& mine,
+                            const ValueView& theirs) {
   Statement& statement = prepared(expression);
   statement.bind(1, Value(base));
   statement.bind(2, Value(mine));

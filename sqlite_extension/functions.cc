@@ -55,7 +55,8 @@ Options::Options(Arguments arguments, std::size_t place, std::initializer_list<c
     if (std::find(names.begin(), names.end(), member.key) != names.end()) continue;
     std::string known;
     for (const char* candidate : names) known += (known.empty() ? "" : ", ") + std::string(candidate);
-    throw Error(ErrorCode::kInvalidInput, "unknown option \"" + std::string(member.key) + "\"", "Known here: " + known + ".");
+    throw Error(ErrorCode::kInvalidInput, "unknown option \"" + std::string(member.key) + "\"",
+                "Known here: " + known + ".");
   }
 }
 
@@ -97,7 +98,9 @@ void uuid_blob(sqlite3_context* context, Arguments) {
 }
 
 // tidemark_status() -> JSON
-void status(sqlite3_context* context, Arguments) { return_text(context, status_json(sqlite3_context_db_handle(context))); }
+void status(sqlite3_context* context, Arguments) {
+  return_text(context, status_json(sqlite3_context_db_handle(context)));
+}
 
 std::string connection_json(sqlite3* db) {
   JsonObject connection;
@@ -123,11 +126,13 @@ bool is_connected_already(sqlite3* db, const std::string& url, const std::string
     if (error.code() != ErrorCode::kUnauthorized) throw;
     if (before == url) return false;  // revoked, or forgotten by a restored hub: enrol anew
   }
-  throw Error(ErrorCode::kWrongState, "this database is connected to " + before + " as " + quote_literal(meta(db, "user").value_or("")),
+  throw Error(ErrorCode::kWrongState,
+              "this database is connected to " + before + " as " + quote_literal(meta(db, "user").value_or("")),
               "Run tidemark_disconnect() first. Pending changes stay.");
 }
 
-void keep_connection(sqlite3* db, const std::string& url, const std::string& user, const Enrolment& enrolment, const Options& options) {
+void keep_connection(sqlite3* db, const std::string& url, const std::string& user, const Enrolment& enrolment,
+                     const Options& options) {
   Transaction transaction(db);
   ensure_metadata(db);
   const auto epoch = meta(db, "epoch");
@@ -200,7 +205,8 @@ std::string tracked_json(sqlite3* db, const std::string& name, const SyncReport&
   std::string known;
   for (const HubTable& table : tables) known += (known.empty() ? "" : ", ") + table.name;
   throw Error(ErrorCode::kNotFound, "the hub does not track a table \"" + name + "\"",
-              (known.empty() ? std::string("It tracks none yet.") : "It tracks " + known + ".") + " On the hub: select tidemark.track('" + name + "').");
+              (known.empty() ? std::string("It tracks none yet.") : "It tracks " + known + ".") +
+                  " On the hub: select tidemark.track('" + name + "').");
 }
 
 std::vector<std::string> local_tables(sqlite3* db) {
@@ -213,7 +219,8 @@ std::vector<std::string> local_tables(sqlite3* db) {
 bool allows_given_keys(const Options& options, const HubTable* hub) {
   const std::string keys = text_option(options, "keys");
   if (!keys.empty() && keys != "given" && keys != "hub") {
-    throw Error(ErrorCode::kInvalidInput, "option \"keys\" is \"given\" or \"hub\"", "given: keys are always given; hub: only the hub inserts.");
+    throw Error(ErrorCode::kInvalidInput, "option \"keys\" is \"given\" or \"hub\"",
+                "given: keys are always given; hub: only the hub inserts.");
   }
   return !keys.empty() || (hub && hub->keys != "none");
 }
@@ -266,7 +273,8 @@ void track(sqlite3_context* context, Arguments arguments) {
       if (!same_name(table.local.name, name)) continue;
       learn_description(db, table, hub);
       if (table.state == TableState::kRefused) {
-        throw Error(ErrorCode::kSchemaMismatch, table.problem, "Change the table here, or on the hub, and track it again.");
+        throw Error(ErrorCode::kSchemaMismatch, table.problem,
+                    "Change the table here, or on the hub, and track it again.");
       }
     }
     transaction.commit();
@@ -289,7 +297,8 @@ void untrack(sqlite3_context* context, Arguments arguments) {
   pending.bind(1, std::string_view(table->local.name));
   pending.step();
   if (pending.integer(0) > 0 && !discard) {
-    throw Error(ErrorCode::kWrongState, "table \"" + name + "\" has " + std::to_string(pending.integer(0)) + " pending changes",
+    throw Error(ErrorCode::kWrongState,
+                "table \"" + name + "\" has " + std::to_string(pending.integer(0)) + " pending changes",
                 "Sync first; or give them up: tidemark_untrack(" + quote_literal(name) + ", '{\"discard\":true}').");
   }
   pending.reset();
@@ -356,13 +365,15 @@ void configure(sqlite3_context* context, Arguments arguments) {
   require_writable(db);
   const std::string name = text_argument(arguments, 0, "name");
   if (name != "keep_conflicts") {
-    throw Error(ErrorCode::kInvalidInput, "there is no setting \"" + name + "\"", "There is keep_conflicts: for how many days settled conflicts are kept.");
+    throw Error(ErrorCode::kInvalidInput, "there is no setting \"" + name + "\"",
+                "There is keep_conflicts: for how many days settled conflicts are kept.");
   }
   const int type = sqlite3_value_type(arguments[1]);
   const std::int64_t days = sqlite3_value_int64(arguments[1]);
   constexpr std::int64_t kMostDays = 36'500;
   if (type != SQLITE_NULL && (type != SQLITE_INTEGER || days < 0 || days > kMostDays)) {
-    throw Error(ErrorCode::kInvalidInput, "keep_conflicts must be a whole number of days from 0 to 36500", "NULL stands for the default, 90.");
+    throw Error(ErrorCode::kInvalidInput, "keep_conflicts must be a whole number of days from 0 to 36500",
+                "NULL stands for the default, 90.");
   }
   ensure_metadata(db);
   type == SQLITE_NULL ? clear_meta(db, name) : set_meta(db, name, std::to_string(days));
@@ -378,7 +389,9 @@ void policy(sqlite3_context* context, Arguments arguments) {
   const std::string column = is_given(1) ? text_argument(arguments, 1, "column") : "";
   const auto wanted = is_given(2) ? std::optional(text_argument(arguments, 2, "policy")) : std::nullopt;
   auto table = has_metadata(db) ? find_tracked(db, name) : std::nullopt;
-  if (!table) throw Error(ErrorCode::kNotTracked, "table \"" + name + "\" is not tracked", "Run tidemark_track(" + quote_literal(name) + ") first.");
+  if (!table)
+    throw Error(ErrorCode::kNotTracked, "table \"" + name + "\" is not tracked",
+                "Run tidemark_track(" + quote_literal(name) + ") first.");
   Savepoint savepoint(db);
   override_policy(db, *table, column, wanted);
   savepoint.release();
@@ -430,8 +443,8 @@ constexpr Registration kFunctions[] = {
 
 int register_functions(sqlite3* db) {
   for (const Registration& function : kFunctions) {
-    const int code = sqlite3_create_function_v2(db, function.name, function.arguments, SQLITE_UTF8 | function.flags, nullptr,
-                                                function.function, nullptr, nullptr, nullptr);
+    const int code = sqlite3_create_function_v2(db, function.name, function.arguments, SQLITE_UTF8 | function.flags,
+                                                nullptr, function.function, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return code;
   }
   return SQLITE_OK;

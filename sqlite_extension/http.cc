@@ -58,7 +58,8 @@ std::string hint_for(CURLcode code) {
     case CURLE_OPERATION_TIMEDOUT: return "The line may be slow or cut. Changes stay pending; sync again later.";
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR:
-    case CURLE_PARTIAL_FILE: return "The answer was cut off or damaged on its way. Nothing of it was applied; sync again.";
+    case CURLE_PARTIAL_FILE:
+      return "The answer was cut off or damaged on its way. Nothing of it was applied; sync again.";
     case CURLE_SSL_CONNECT_ERROR: return "The bridge may speak plain HTTP on this port: try http://.";
     default: return "Changes stay pending; sync again later.";
   }
@@ -158,7 +159,8 @@ HttpAnswer Http::perform(const std::string& url) {
 
   if (sink.out_of_memory || code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
   if (sink.too_large) {
-    throw Error(ErrorCode::kTooLarge, "the hub's answer is larger than 512 MiB", "Ask the bridge for smaller pages (--page-bytes).");
+    throw Error(ErrorCode::kTooLarge, "the hub's answer is larger than 512 MiB",
+                "Ask the bridge for smaller pages (--page-bytes).");
   }
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     throw Error(ErrorCode::kInvalidInput, "\"" + url + "\" is not an http or https URL",

@@ -10,7 +10,7 @@
 namespace tidemark::device {
 
 struct HttpOptions {
-  std::string ca_file;        // PEM; empty: the system's certificates
+  std::string ca_file;  // PEM; empty: the system's certificates
   long connect_timeout_s = 10;
   long stall_timeout_s = 60;  // no byte for this long ends a request
 };

@@ -1,7 +1,7 @@
 #include "sqlite_extension/hub.h"
 
-#include <cstdlib>
 #include <algorithm>
+#include <cstdlib>
 
 #include "common/error.h"
 #include "common/json_text.h"
@@ -50,17 +50,21 @@ ErrorCode error_code_of(long status, std::string_view code) {
   dom::parser parser;
   dom::element problem;
   std::string_view code;
-  if (try_parse(parser, answer.body).get(problem) == simdjson::SUCCESS && problem["code"].get(code) == simdjson::SUCCESS) {
+  if (try_parse(parser, answer.body).get(problem) == simdjson::SUCCESS &&
+      problem["code"].get(code) == simdjson::SUCCESS) {
     std::string hint(text_or_empty(problem, "hint"));
     if (hint.empty() && (code == "unauthorized" || code == "revoked")) {
       hint = "Changes stay pending. Run tidemark_connect() with a user and secret that the hub knows.";
     }
-    throw Error(error_code_of(answer.status, code), 
-                "the hub refuses " + what + ": " + std::string(text_or_empty(problem, "detail")) + " (" + std::string(code) + ")", hint);
+    throw Error(error_code_of(answer.status, code),
+                "the hub refuses " + what + ": " + std::string(text_or_empty(problem, "detail")) + " (" +
+                    std::string(code) + ")",
+                hint);
   }
   const ErrorCode kind = answer.status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kProtocol;
-  throw Error(kind, "the answer to " + what + " is HTTP " + std::to_string(answer.status) + " and not from Tidemark" +
-                        (answer.content_type.empty() ? "" : " (" + answer.content_type + ")"),
+  throw Error(kind,
+              "the answer to " + what + " is HTTP " + std::to_string(answer.status) + " and not from Tidemark" +
+                  (answer.content_type.empty() ? "" : " (" + answer.content_type + ")"),
               "Is the URL that of the bridge (tidemark serve)? A proxy or a portal may answer in its place.");
 }
 
@@ -100,13 +104,16 @@ Enrolment Hub::enrolment(const HttpAnswer& answer) {
     use_token(enrolment.token);
     return enrolment;
   } catch (const simdjson::simdjson_error& error) {
-    throw Error(ErrorCode::kProtocol, std::string("the answer to enrolment is malformed: ") + error.what(), "Is the URL that of the bridge?");
+    throw Error(ErrorCode::kProtocol, std::string("the answer to enrolment is malformed: ") + error.what(),
+                "Is the URL that of the bridge?");
   }
 }
 
 std::string Hub::tables() { return checked(http_.get(url_ + "/v1/tables", authorization_), 200, "the list of tables"); }
 
-std::string Hub::status() { return checked(http_.get(url_ + "/v1/status", authorization_), 200, "the device's status"); }
+std::string Hub::status() {
+  return checked(http_.get(url_ + "/v1/status", authorization_), 200, "the device's status");
+}
 
 std::string Hub::log(const std::string& cursor, std::int64_t have) {
   std::string url = url_ + "/v1/log?after=" + percent_encoded(cursor);

@@ -48,7 +48,8 @@ void sweep(sqlite3* db, const TrackedTable& table) {
     const bool found = seen.step();
     seen.reset();
     if (found) continue;
-    for (std::size_t i = 0; i < table.local.columns.size(); ++i) columns.push_back(rows.value(static_cast<int>(key.size() + i)));
+    for (std::size_t i = 0; i < table.local.columns.size(); ++i)
+      columns.push_back(rows.value(static_cast<int>(key.size() + i)));
     unseen.emplace_back(std::move(key), std::move(columns));
   }
   for (const auto& [key, columns] : unseen) {
@@ -84,7 +85,8 @@ void note_seen(sqlite3* db, const TrackedTable& table, simdjson::dom::element pa
     for (std::size_t i = 0; i < key.size(); ++i) {
       const WireColumn& column = wire_tables[change.table].key[i];
       for (std::size_t j = 0; j < table.local.key.size(); ++j) {
-        if (same_name(table.local.key[j].name, column.name)) key[j] = from_wire(column.kind, table.local.key[j].holds_bytes(), change.key[i], bytes);
+        if (same_name(table.local.key[j].name, column.name))
+          key[j] = from_wire(column.kind, table.local.key[j].holds_bytes(), change.key[i], bytes);
       }
     }
     note.bind(1, table.local.number);
@@ -120,13 +122,16 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
       continue;
     }
     if (text_member(page, "epoch") != meta(db, "epoch")) {
-      throw Error(ErrorCode::kAhead, "the hub was restored: its log is not the one that this device has read", "Sync again.");
+      throw Error(ErrorCode::kAhead, "the hub was restored: its log is not the one that this device has read",
+                  "Sync again.");
     }
     // Log pages read meanwhile may be newer than this page of rows: ask again.
     if (std::stoll(meta(db, "cursor").value_or("0")) > head) {
       if (++stale_pages < kMaxStalePages) continue;
-      throw Error(ErrorCode::kUnavailable, "the rows of \"" + table.local.name + "\" come from a standby that is behind what this device has read",
-                  "Sync again later, or ask the bridge that serves the primary.");
+      throw Error(
+          ErrorCode::kUnavailable,
+          "the rows of \"" + table.local.name + "\" come from a standby that is behind what this device has read",
+          "Sync again later, or ask the bridge that serves the primary.");
     }
     hub.keep_clock_offset(db, integer_member(page, "now"));
     if (table.state == TableState::kNew) table.since = head;
@@ -179,9 +184,10 @@ void adopt_column(sqlite3* db, const TrackedTable& table, std::size_t place) {
     log_keys += ", k" + std::to_string(i);
     keys += ", " + quote_identifier(table.local.key[i].name);
   }
-  execute(db, "insert into main." + log_name(table.local) + " (op, at, m" + std::to_string(place / kMaskBits) + ", c" + std::to_string(place) +
-                  log_keys + ") select 2, 0, " + std::to_string(std::int64_t{1} << (place % kMaskBits)) + ", " + base + keys +
-                  " from main." + quote_identifier(table.local.name) + " where " + name + " is not " + base);
+  execute(db, "insert into main." + log_name(table.local) + " (op, at, m" + std::to_string(place / kMaskBits) + ", c" +
+                  std::to_string(place) + log_keys + ") select 2, 0, " +
+                  std::to_string(std::int64_t{1} << (place % kMaskBits)) + ", " + base + keys + " from main." +
+                  quote_identifier(table.local.name) + " where " + name + " is not " + base);
 }
 
 }  // namespace tidemark::device

@@ -108,8 +108,10 @@ void rewrite_entry(sqlite3* db, const LocalTable& table, std::int64_t seq, const
   const std::vector<std::int64_t> masks = masks_of(pending);
   std::string sql = "update main." + log_name(table) + " set op = ?2, at = ?3";
   int parameter = 4;
-  for (std::size_t m = 0; m < masks.size(); ++m) sql += ", m" + std::to_string(m) + " = ?" + std::to_string(parameter++);
-  for (std::size_t i = 0; i < pending.columns.size(); ++i) sql += ", c" + std::to_string(i) + " = ?" + std::to_string(parameter++);
+  for (std::size_t m = 0; m < masks.size(); ++m)
+    sql += ", m" + std::to_string(m) + " = ?" + std::to_string(parameter++);
+  for (std::size_t i = 0; i < pending.columns.size(); ++i)
+    sql += ", c" + std::to_string(i) + " = ?" + std::to_string(parameter++);
   Statement rewrite(db, sql + " where seq = ?1");
   bool touched = false;
   std::int64_t at_ms = 0;
@@ -136,10 +138,11 @@ void restamp_logs(sqlite3* db, std::int64_t offset_before_ms, std::int64_t offse
   tables.reset();
   for (const std::int64_t number : numbers) {
     // at + ?1 and at + ?2 by the hub's clock are the two; rows that were there before tracking have 0.
-    Statement restamp(db, "update main.tidemark_log_" + std::to_string(number) + " set at = case"
-                          " when at + ?2 <= ?3 and (?2 >= ?1 or at + ?1 > ?3) then at"
-                          " when at + ?1 <= ?3 then at + ?1 - ?2"
-                          " else ?3 - ?2 end where op <> 0 and at <> 0");
+    Statement restamp(db, "update main.tidemark_log_" + std::to_string(number) +
+                              " set at = case"
+                              " when at + ?2 <= ?3 and (?2 >= ?1 or at + ?1 > ?3) then at"
+                              " when at + ?1 <= ?3 then at + ?1 - ?2"
+                              " else ?3 - ?2 end where op <> 0 and at <> 0");
     restamp.bind(1, offset_before_ms);
     restamp.bind(2, offset_ms);
     restamp.bind(3, hub_now_ms);

@@ -23,7 +23,12 @@ Cells views_of(const std::map<std::size_t, Value>& cells) {
 class Meeting {
  public:
   Meeting(sqlite3* db, Writer& writer, const TheirChange& theirs, const Origin& origin, std::int64_t offset_ms)
-      : db_(db), writer_(writer), theirs_(theirs), origin_(origin), offset_ms_(offset_ms), key_(device::views_of(theirs.key)) {}
+      : db_(db),
+        writer_(writer),
+        theirs_(theirs),
+        origin_(origin),
+        offset_ms_(offset_ms),
+        key_(device::views_of(theirs.key)) {}
 
   void run(std::span<const std::int64_t> seqs, std::span<const std::int64_t> segments);
 
@@ -177,7 +182,8 @@ void Meeting::their_row_on_my_insert() {
     }
   }
   void_entries(db_, writer_.local(), seqs_);
-  const bool some = std::any_of(rebased.columns.begin(), rebased.columns.end(), [](const auto& column) { return column.touched; });
+  const bool some =
+      std::any_of(rebased.columns.begin(), rebased.columns.end(), [](const auto& column) { return column.touched; });
   if (some) {
     replace_entries({append_entry(db_, writer_.local(), theirs_.key, rebased, true)});
   } else {
@@ -241,7 +247,9 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
 // Lays one pending change of a column over another value than it was made on: the
 // value that comes of it. `after` is what the change made of its base.
 Value Meeting::rebase(Pending::Column& mine, std::size_t place, const Value& after, const Value& upstream) {
-  const auto same = [kind = writer_.kind(place)](const Value& a, const Value& b) { return same_meaning(kind, a.view(), b.view()); };
+  const auto same = [kind = writer_.kind(place)](const Value& a, const Value& b) {
+    return same_meaning(kind, a.view(), b.view());
+  };
   const bool adds = sums(place);
   if (!adds && same(after, upstream)) {
     mine.touched = false;  // they met; theirs is how the hub writes it
@@ -271,7 +279,8 @@ Outcome Meeting::decide(std::size_t place, const Sides& sides) {
   const Policy& policy = writer_.table().policies[place];
   if (policy.rule != Rule::kExpression) {
     const bool starts_at_zero = sides.has_base || mine_.at_ms != 0;
-    return reconcile(policy.rule == Rule::kSum && !starts_at_zero ? Rule::kLatest : policy.rule, writer_.kind(place), sides);
+    return reconcile(policy.rule == Rule::kSum && !starts_at_zero ? Rule::kLatest : policy.rule, writer_.kind(place),
+                     sides);
   }
   Outcome outcome{Value(sides.theirs), false, ""};
   try {
@@ -296,7 +305,8 @@ void Meeting::give_up(const std::string& refusal) {
     if (!mine.touched) continue;
     row.emplace(i, mine.base);
     if (!is_changed(mine, (*present_)[i])) continue;
-    const Sides sides{true, mine.base.view(), (*present_)[i].view(), row.at(i).view(), corrected(mine.at_ms), theirs_.at_ms};
+    const Sides sides{true,         mine.base.view(), (*present_)[i].view(), row.at(i).view(), corrected(mine.at_ms),
+                      theirs_.at_ms};
     note_column(i, sides, {row.at(i), false, "this device refuses the merged row: " + refusal});
   }
   want_whole(db_, writer_.local().number, seqs_.front());

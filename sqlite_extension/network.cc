@@ -19,16 +19,19 @@ NetworkConnection::NetworkConnection(sqlite3* db) : db_(db) {
   require_writable(db);
   if (sqlite3_get_autocommit(db)) return;
   if (sqlite3_txn_state(db, nullptr) == SQLITE_TXN_WRITE) {
-    throw Error(ErrorCode::kWrongState, "this transaction has written: it would lock the database while the network is slow",
+    throw Error(ErrorCode::kWrongState,
+                "this transaction has written: it would lock the database while the network is slow",
                 "COMMIT first, then sync.");
   }
   if (sqlite3_txn_state(db, "main") == SQLITE_TXN_READ && !is_wal(db)) {
-    throw Error(ErrorCode::kWrongState, "this transaction has read, and without a write-ahead log nothing can be written beside it",
+    throw Error(ErrorCode::kWrongState,
+                "this transaction has read, and without a write-ahead log nothing can be written beside it",
                 "COMMIT first, then sync; or use PRAGMA journal_mode = WAL.");
   }
   const char* const file = sqlite3_db_filename(db, "main");
   if (!file || !*file) {
-    throw Error(ErrorCode::kWrongState, "a database without a file cannot be synced inside a transaction", "COMMIT first, then sync.");
+    throw Error(ErrorCode::kWrongState, "a database without a file cannot be synced inside a transaction",
+                "COMMIT first, then sync.");
   }
   const int code = sqlite3_open_v2(file, &db_, SQLITE_OPEN_READWRITE, nullptr);
   own_.reset(db_);

@@ -45,8 +45,8 @@ void find_policies(sqlite3* db, TrackedTable& table) {
   const auto own = overrides(db, table.local.name);
   const auto of_table = own.find("");
   const auto row_rule = of_table == own.end() ? std::nullopt : delete_rule_from(of_table->second);
-  table.deletes = row_rule ? *row_rule
-                           : delete_rule_from(table.hub ? table.hub->deletes : "").value_or(DeleteRule::kDeleteWins);
+  table.deletes =
+      row_rule ? *row_rule : delete_rule_from(table.hub ? table.hub->deletes : "").value_or(DeleteRule::kDeleteWins);
   table.policies.clear();
   for (const LocalColumn& column : table.local.columns) {
     const Kind kind = kind_of(table, column.name);
@@ -73,12 +73,15 @@ void note_policies(sqlite3* db, TrackedTable& table) {
   note.run();
 }
 
-void override_policy(sqlite3* db, TrackedTable& table, std::string_view column, const std::optional<std::string>& policy) {
+void override_policy(sqlite3* db, TrackedTable& table, std::string_view column,
+                     const std::optional<std::string>& policy) {
   const bool for_rows = policy && delete_rule_from(*policy).has_value();
   if (!column.empty() && !table.local.place_of(column)) {
     const bool in_key = table.local.find(column) != nullptr;
     throw Error(in_key ? ErrorCode::kInvalidInput : ErrorCode::kNotFound,
-                "table \"" + table.local.name + "\" " + (in_key ? "has \"" + std::string(column) + "\" in its key" : "has no column \"" + std::string(column) + "\""),
+                "table \"" + table.local.name + "\" " +
+                    (in_key ? "has \"" + std::string(column) + "\" in its key"
+                            : "has no column \"" + std::string(column) + "\""),
                 "Only columns outside the key can have a policy.");
   }
   if (for_rows && !column.empty()) {
@@ -89,14 +92,16 @@ void override_policy(sqlite3* db, TrackedTable& table, std::string_view column, 
     const auto parsed = policy_from(*policy);
     if (!parsed) {
       throw Error(ErrorCode::kInvalidInput, "there is no policy \"" + *policy + "\"",
-                  "There are latest, hub, device, ask, sum, max, min, json, text and SQL expressions over :base, :mine and :theirs; "
+                  "There are latest, hub, device, ask, sum, max, min, json, text and SQL expressions over :base, :mine "
+                  "and :theirs; "
                   "for a whole table also delete_wins and update_wins.");
     }
     if (parsed->rule == Rule::kExpression) Expressions().check(parsed->expression);
     for (const LocalColumn& candidate : table.local.columns) {
       if (!column.empty() && !same_name(candidate.name, column)) continue;
       if (const auto misfit = misfit_of(*parsed, kind_of(table, candidate.name))) {
-        throw Error(ErrorCode::kInvalidInput, "column \"" + candidate.name + "\" cannot have policy " + *policy + ": " + *misfit,
+        throw Error(ErrorCode::kInvalidInput,
+                    "column \"" + candidate.name + "\" cannot have policy " + *policy + ": " + *misfit,
                     "docs/reconciliation.md lists which policy is for which type.");
       }
     }

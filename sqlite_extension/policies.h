@@ -19,6 +19,7 @@ void note_policies(sqlite3* db, TrackedTable& table);
 // Declares a policy of this device's own; nullopt takes it back. Without a column:
 // of all columns that have none of their own, or whether deletes win. Throws
 // Error{kInvalidInput} for one that the column cannot have.
-void override_policy(sqlite3* db, TrackedTable& table, std::string_view column, const std::optional<std::string>& policy);
+void override_policy(sqlite3* db, TrackedTable& table, std::string_view column,
+                     const std::optional<std::string>& policy);
 
 }  // namespace tidemark::device

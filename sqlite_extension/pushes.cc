@@ -45,19 +45,23 @@ class Refuser {
 void Refuser::refuse(std::size_t place, const Refusal& refusal) {
   simdjson::dom::element element;
   if (changes_.at(place).get(element) != simdjson::SUCCESS) {
-    throw Error(ErrorCode::kProtocol, "the hub's verdict names change " + std::to_string(place) + ", which is not in the push", "Is the bridge of the same version?");
+    throw Error(ErrorCode::kProtocol,
+                "the hub's verdict names change " + std::to_string(place) + ", which is not in the push",
+                "Is the bridge of the same version?");
   }
   WireReader reader(wire_tables_);
   WireChange change;
   reader.change(element, change);
   const std::string& name = wire_tables_[change.table].name;
-  const auto table = std::find_if(tables_.begin(), tables_.end(), [&](const TrackedTable& t) { return t.hub && t.hub->name == name; });
+  const auto table =
+      std::find_if(tables_.begin(), tables_.end(), [&](const TrackedTable& t) { return t.hub && t.hub->name == name; });
   if (table == tables_.end()) return;  // no longer tracked here
 
   std::deque<std::string> bytes;
   Row key;
   for (std::size_t i = 0; i < change.key.size(); ++i) {
-    key.emplace_back(from_wire(wire_tables_[change.table].key[i].kind, table->local.key[i].holds_bytes(), change.key[i], bytes));
+    key.emplace_back(
+        from_wire(wire_tables_[change.table].key[i].kind, table->local.key[i].holds_bytes(), change.key[i], bytes));
   }
   Writer writer(db_, *table);
   writer.pending().ensure(db_);
@@ -79,7 +83,8 @@ std::int64_t Refuser::upto(const LocalTable& table) const {
 }  // namespace
 
 std::optional<SealedPush> unanswered_push(sqlite3* db) {
-  Statement find(db, "select number, changes, body from main.tidemark_push where state = 'sealed' order by number limit 1");
+  Statement find(db,
+                 "select number, changes, body from main.tidemark_push where state = 'sealed' order by number limit 1");
   if (!find.step()) return std::nullopt;
   return SealedPush{find.integer(0), find.integer(1), std::string(find.view(2).bytes)};
 }
@@ -91,8 +96,9 @@ std::int64_t exact_push(sqlite3* db) {
 }
 
 void want_whole(sqlite3* db, std::int64_t table_number, std::int64_t seq) {
-  Statement note(db, "update main.tidemark_push set exact = 0 where state = 'accepted' and number in"
-                     " (select number from main.tidemark_sealed where table_number = ?1 and upto >= ?2)");
+  Statement note(db,
+                 "update main.tidemark_push set exact = 0 where state = 'accepted' and number in"
+                 " (select number from main.tidemark_sealed where table_number = ?1 and upto >= ?2)");
   note.bind(1, table_number);
   note.bind(2, seq);
   note.run();
@@ -104,7 +110,8 @@ bool must_come_whole(sqlite3* db, std::int64_t number) {
   return find.step() && find.integer(0) == 0;
 }
 
-std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const SealedPush& push, simdjson::dom::element verdict) {
+std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const SealedPush& push,
+                    simdjson::dom::element verdict) {
   std::int64_t count = 0;
   try {
     const simdjson::dom::array rejected = verdict["rejected"];
@@ -118,7 +125,8 @@ std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const 
       refuser.find_causes();
     }
   } catch (const simdjson::simdjson_error& error) {
-    throw Error(ErrorCode::kProtocol, std::string("the hub's verdict is malformed: ") + error.what(), "Is the bridge of the same version?");
+    throw Error(ErrorCode::kProtocol, std::string("the hub's verdict is malformed: ") + error.what(),
+                "Is the bridge of the same version?");
   }
   Statement note(db, "update main.tidemark_push set state = 'accepted', body = null where number = ?1");
   note.bind(1, push.number);
@@ -127,7 +135,8 @@ std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const 
 }
 
 void unseal(sqlite3* db, std::int64_t number) {
-  for (const char* sql : {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
+  for (const char* sql :
+       {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
     Statement forget(db, sql);
     forget.bind(1, number);
     forget.run();
@@ -140,11 +149,14 @@ bool drop_confirmed(sqlite3* db, std::int64_t number) {
   find.bind(1, number);
   if (!find.step()) return false;
   find.reset();
-  Statement list(db, "select s.table_number, s.upto from main.tidemark_sealed s join main.tidemark_table t on t.number = s.table_number"
-                     " where s.number = ?1");
+  Statement list(db,
+                 "select s.table_number, s.upto from main.tidemark_sealed s join main.tidemark_table t on t.number = "
+                 "s.table_number"
+                 " where s.number = ?1");
   list.bind(1, number);
   while (list.step()) drop_log(db, list.integer(0), list.integer(1));
-  for (const char* sql : {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
+  for (const char* sql :
+       {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
     Statement forget(db, sql);
     forget.bind(1, number);
     forget.run();

@@ -33,7 +33,8 @@ SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables);
 
 // The hub has accepted the push but for these changes of it, which are held
 // from now on. Returns how many.
-std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const SealedPush& push, simdjson::dom::element verdict);
+std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const SealedPush& push,
+                    simdjson::dom::element verdict);
 
 // The hub has nothing of this push: its changes are pending as before.
 void unseal(sqlite3* db, std::int64_t number);

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "common/quote.h"
+#include "common/triggers.h"
 #include "sqlite_extension/codec.h"
 
 namespace tidemark::device {
 
-void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused, std::span<const std::int64_t> later,
-          const Refusal& refusal) {
+void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused,
+          std::span<const std::int64_t> later, const Refusal& refusal) {
   std::vector<std::int64_t> seqs(refused.begin(), refused.end());
   seqs.insert(seqs.end(), later.begin(), later.end());
   const LocalTable& local = writer.local();
@@ -42,14 +43,17 @@ std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table) {
 }
 
 bool has_refusals(sqlite3* db, const LocalTable& table) {
-  Statement any(db, "select 1 from main.tidemark_conflict where kind = 'reject' and state in ('open', 'waiting') and table_name = ?1 limit 1");
+  Statement any(db,
+                "select 1 from main.tidemark_conflict where kind = 'reject' and state in ('open', 'waiting') and "
+                "table_name = ?1 limit 1");
   any.bind(1, std::string_view(table.name));
   return any.step();
 }
 
 void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key) {
-  Statement forget(db, "update main.tidemark_conflict set state = 'retried', held = null"
-                       " where kind = 'reject' and state in ('open', 'waiting') and table_name = ?1 and key = ?2");
+  Statement forget(db,
+                   "update main.tidemark_conflict set state = 'retried', held = null"
+                   " where kind = 'reject' and state in ('open', 'waiting') and table_name = ?1 and key = ?2");
   forget.bind(1, std::string_view(table.name));
   forget.bind(2, std::string_view(key_json(key)));
   forget.run();
@@ -59,7 +63,9 @@ namespace {
 
 // The reject that holds a row back; nullopt if none does.
 std::optional<std::int64_t> reject_of(sqlite3* db, const std::string& table, const std::string& key) {
-  Statement find(db, "select id from main.tidemark_conflict where kind = 'reject' and held is not null and table_name = ?1 and key = ?2");
+  Statement find(db,
+                 "select id from main.tidemark_conflict where kind = 'reject' and held is not null and table_name = ?1 "
+                 "and key = ?2");
   find.bind(1, std::string_view(table));
   find.bind(2, std::string_view(key));
   if (!find.step()) return std::nullopt;
@@ -68,8 +74,8 @@ std::optional<std::int64_t> reject_of(sqlite3* db, const std::string& table, con
 
 // The key of the row that a foreign key of this row refers to, as conflicts show
 // it; empty if it refers to none, or to one that is not there.
-std::string referred_key(sqlite3* db, const TrackedTable& child, const Row& key, const Row& columns, const HubReference& reference,
-                         const LocalTable& parent) {
+std::string referred_key(sqlite3* db, const TrackedTable& child, const Row& key, const Row& columns,
+                         const HubReference& reference, const LocalTable& parent) {
   std::string sql;
   for (const LocalColumn& column : parent.key) sql += (sql.empty() ? "select " : ", ") + quote_identifier(column.name);
   sql += " from main." + quote_identifier(parent.name);
@@ -98,7 +104,8 @@ void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const
   const auto present = writer.read(views_of(key));
   if (!rejected || !present) return;
   for (const HubReference& reference : table.hub->references) {
-    const auto parent = std::find_if(tables.begin(), tables.end(), [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
+    const auto parent = std::find_if(tables.begin(), tables.end(),
+                                     [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
     if (parent == tables.end() || parent->local.key.empty()) continue;
     const std::string parent_key = referred_key(db, table, key, *present, reference, parent->local);
     const auto cause = parent_key.empty() ? std::nullopt : reject_of(db, parent->local.name, parent_key);
@@ -113,10 +120,25 @@ void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const
   }
 }
 
+void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq) {
+  const std::string log = "main." + log_name(table);
+  Statement move(db,
+                 "update " + log + " set seq = (select max(seq) + 1 from " + log + ") where seq = ?1 returning seq");
+  move.bind(1, seq);
+  if (!move.step()) return;
+  Statement note(db, "update main.tidemark_conflict set held = ?1 where held = ?2 and table_name = ?3");
+  note.bind(1, move.integer(0));
+  note.bind(2, seq);
+  note.bind(3, std::string_view(table.name));
+  note.run();
+}
+
 bool release_waiting(sqlite3* db) {
-  Statement release(db, "update main.tidemark_conflict set state = 'retried', held = null where state = 'waiting'"
-                        " and not exists (select 1 from main.tidemark_conflict cause where cause.id = tidemark_conflict.waits_for"
-                        " and cause.held is not null)");
+  Statement release(
+      db,
+      "update main.tidemark_conflict set state = 'retried', held = null where state = 'waiting'"
+      " and not exists (select 1 from main.tidemark_conflict cause where cause.id = tidemark_conflict.waits_for"
+      " and cause.held is not null)");
   bool any = false;
   do {
     release.run();
@@ -126,9 +148,10 @@ bool release_waiting(sqlite3* db) {
 }
 
 void drop_log(sqlite3* db, std::int64_t table_number, std::int64_t upto) {
-  Statement drop(db, "delete from main.tidemark_log_" + std::to_string(table_number) +
-                         " where seq <= ?1 and seq not in (select c.held from main.tidemark_conflict c join main.tidemark_table t"
-                         " on t.name = c.table_name where t.number = ?2 and c.held is not null)");
+  Statement drop(
+      db, "delete from main.tidemark_log_" + std::to_string(table_number) +
+              " where seq <= ?1 and seq not in (select c.held from main.tidemark_conflict c join main.tidemark_table t"
+              " on t.name = c.table_name where t.number = ?2 and c.held is not null)");
   drop.bind(1, upto);
   drop.bind(2, table_number);
   drop.run();

@@ -21,8 +21,8 @@ struct Refusal {
 // Folds a key's log rows into one, and holds it back: `refused` were sent and
 // refused; `later` were written since, and with any of them the key is free to
 // be sent again.
-void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused, std::span<const std::int64_t> later,
-          const Refusal& refusal);
+void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused,
+          std::span<const std::int64_t> later, const Refusal& refusal);
 
 // The log rows of a table that are held back.
 std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table);
@@ -35,6 +35,9 @@ void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key);
 
 // If the row that was refused refers to one that is held back: it waits for that one.
 void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key);
+
+// Gives a held log row the last number of its log.
+void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq);
 
 // Lets the rows go whose cause to wait is gone. Whether there were any.
 bool release_waiting(sqlite3* db);

@@ -38,7 +38,8 @@ Value value_from(dom::element element) {
   if (element.get(real) == simdjson::SUCCESS) return Value(ValueView::of(real));
   if (element.get(text) == simdjson::SUCCESS) return Value(ValueView::text(text));
   std::string bytes;
-  if (element["blob"].get(text) == simdjson::SUCCESS && base64_decode(text, bytes)) return Value(ValueView::blob(bytes));
+  if (element["blob"].get(text) == simdjson::SUCCESS && base64_decode(text, bytes))
+    return Value(ValueView::blob(bytes));
   if (element["real"].get(text) == simdjson::SUCCESS) {
     if (text == "nan") return Value(ValueView::text("NaN"));
     return Value(ValueView::of(text == "inf" ? HUGE_VAL : -HUGE_VAL));
@@ -67,22 +68,37 @@ OpenConflict find_open(sqlite3* db, std::int64_t id) {
   std::optional<OpenConflict> found;
   std::string state;
   if (has_metadata(db)) {
-    Statement find(db, "select table_name, key, column_name, kind, mine, theirs, held, state from main.tidemark_conflict where id = ?1");
+    Statement find(db,
+                   "select table_name, key, column_name, kind, mine, theirs, held, state from main.tidemark_conflict "
+                   "where id = ?1");
     find.bind(1, id);
     if (find.step()) {
       state = find.text(7);
       auto table = find_tracked(db, find.text(0));
       if (!table || table->local.key.empty()) {
-        throw Error(ErrorCode::kNotTracked, "table \"" + std::string(find.text(0)) + "\" is not tracked any more", "Run tidemark_dismiss(id) to take the conflict off the list.");
+        throw Error(ErrorCode::kNotTracked, "table \"" + std::string(find.text(0)) + "\" is not tracked any more",
+                    "Run tidemark_dismiss(id) to take the conflict off the list.");
       }
-      found = OpenConflict{id, std::move(*table), {}, std::string(find.text(2)), std::string(find.text(3)), find.value(4), find.value(5), std::nullopt};
+      found = OpenConflict{id,
+                           std::move(*table),
+                           {},
+                           std::string(find.text(2)),
+                           std::string(find.text(3)),
+                           find.value(4),
+                           find.value(5),
+                           std::nullopt};
       dom::parser parser;
-      for (const dom::element part : dom::array(parse_body(parser, find.text(1)))) found->key.push_back(value_from(part));
+      for (const dom::element part : dom::array(parse_body(parser, find.text(1))))
+        found->key.push_back(value_from(part));
       if (!find.is_null(6)) found->held = find.integer(6);
     }
   }
-  if (!found) throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id), "select id, table_name, key, kind from tidemark_conflicts.");
-  if (state != "open" && state != "merged" && state != "waiting") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already", "It was settled before; what is open: select * from tidemark_conflicts where state = 'open'.");
+  if (!found)
+    throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id),
+                "select id, table_name, key, kind from tidemark_conflicts.");
+  if (state != "open" && state != "merged" && state != "waiting")
+    throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already",
+                "It was settled before; what is open: select * from tidemark_conflicts where state = 'open'.");
   return std::move(*found);
 }
 
@@ -130,13 +146,15 @@ void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std
     places += ", ?";
   }
   if (exists && sets.empty()) return;
-  Statement write(db, exists ? "update " + table + sets + key_test(local) : "insert into " + table + " (" + names + ") values (" + places + ")");
+  Statement write(db, exists ? "update " + table + sets + key_test(local)
+                             : "insert into " + table + " (" + names + ") values (" + places + ")");
   for (std::size_t i = 0; i < bound.size(); ++i) write.bind(static_cast<int>(i) + 1, bound[i]);
   write.run();
 }
 
 void delete_row(sqlite3* db, const OpenConflict& conflict) {
-  Statement remove(db, "delete from main." + quote_identifier(conflict.table.local.name) + key_test(conflict.table.local));
+  Statement remove(db,
+                   "delete from main." + quote_identifier(conflict.table.local.name) + key_test(conflict.table.local));
   for (std::size_t i = 0; i < conflict.key.size(); ++i) remove.bind(static_cast<int>(i) + 1, conflict.key[i]);
   remove.run();
 }
@@ -147,7 +165,8 @@ void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
   if (side.is_null()) return delete_row(db, conflict);
   std::map<std::string, Value> values;
   dom::parser parser;
-  for (const auto& [name, value] : dom::object(parse_body(parser, side.view().bytes))) values[std::string(name)] = value_from(value);
+  for (const auto& [name, value] : dom::object(parse_body(parser, side.view().bytes)))
+    values[std::string(name)] = value_from(value);
   write_columns(db, conflict, values);
 }
 
@@ -179,7 +198,8 @@ void take_back(sqlite3* db, const OpenConflict& conflict) {
 // There is no other side to choose.
 void refuse_dangling(const OpenConflict& conflict) {
   if (conflict.kind != "dangling") return;
-  throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(conflict.id) + " is a row that refers to a row that is not there",
+  throw Error(ErrorCode::kWrongState,
+              "conflict " + std::to_string(conflict.id) + " is a row that refers to a row that is not there",
               "Write the one or the other; the next sync closes the conflict. Or run tidemark_dismiss(id).");
 }
 
@@ -189,7 +209,9 @@ void resolve_mine(sqlite3* db, std::int64_t id) {
   const OpenConflict conflict = find_open(db, id);
   if (conflict.kind == "reject") return retry(db, id);
   refuse_dangling(conflict);
-  if (conflict.kind == "constraint") throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " has no side of this device's", "Run tidemark_dismiss(id) when it is settled.");
+  if (conflict.kind == "constraint")
+    throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " has no side of this device's",
+                "Run tidemark_dismiss(id) when it is settled.");
   Savepoint savepoint(db);
   write_side(db, conflict, conflict.mine);
   close(db, id, "resolved");
@@ -226,7 +248,8 @@ void resolve_value(sqlite3* db, std::int64_t id, const Value& value) {
 void retry(sqlite3* db, std::int64_t id) {
   const OpenConflict conflict = find_open(db, id);
   if (conflict.kind != "reject") {
-    throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is no reject", "tidemark_resolve(id, 'mine') or 'theirs' settles it.");
+    throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is no reject",
+                "tidemark_resolve(id, 'mine') or 'theirs' settles it.");
   }
   close(db, id, "retried");
 }
@@ -234,8 +257,10 @@ void retry(sqlite3* db, std::int64_t id) {
 void dismiss(sqlite3* db, std::int64_t id) {
   const OpenConflict conflict = find_open(db, id);
   if (conflict.kind == "reject" && conflict.held) {
-    throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is a change that the hub has refused and that is still in the table",
-                "tidemark_resolve(id, 'theirs') gives it up, tidemark_retry(id) sends it again.");
+    throw Error(
+        ErrorCode::kWrongState,
+        "conflict " + std::to_string(id) + " is a change that the hub has refused and that is still in the table",
+        "tidemark_resolve(id, 'theirs') gives it up, tidemark_retry(id) sends it again.");
   }
   close(db, id, "dismissed");
 }

@@ -39,6 +39,12 @@ class Sealer {
   bool is_exact() const { return exact_; }
   const std::vector<std::pair<std::int64_t, std::int64_t>>& covered() const { return covered_; }
 
+  // Puts what was held back behind all that is covered. It may be released before the
+  // covered part of the log is dropped.
+  void move_skipped() const {
+    for (const auto& [table, seq] : skipped_) move_held(db_, *table, seq);
+  }
+
  private:
   std::optional<std::int64_t> upto(const LocalTable& table);
   void add_key(Writer& writer, const Row& key, const std::vector<LogEntry>& entries);
@@ -57,7 +63,8 @@ class Sealer {
   bool exact_ = true;
   std::int64_t changes_ = 0;
   std::int64_t rejected_ = 0;
-  std::vector<std::pair<std::int64_t, std::int64_t>> covered_;  // table number, last log row
+  std::vector<std::pair<std::int64_t, std::int64_t>> covered_;       // table number, last log row
+  std::vector<std::pair<const LocalTable*, std::int64_t>> skipped_;  // held log rows
 };
 
 bool Sealer::add(const TrackedTable& table) {
@@ -66,7 +73,8 @@ bool Sealer::add(const TrackedTable& table) {
   covered_.emplace_back(table.local.number, *last);
 
   WireTable header{table.hub->name, {}, {}};
-  for (const LocalColumn& column : table.local.key) header.key.push_back({column.name, table.hub->find(column.name)->kind});
+  for (const LocalColumn& column : table.local.key)
+    header.key.push_back({column.name, table.hub->find(column.name)->kind});
   sent_places_.clear();
   for (std::size_t i = 0; i < table.local.columns.size(); ++i) {
     const HubColumn* const known = table.hub->find(table.local.columns[i].name);
@@ -75,14 +83,14 @@ bool Sealer::add(const TrackedTable& table) {
     sent_places_.push_back(i);
   }
   const std::int64_t before = changes_;
-  release_waiting(db_);  // of rows whose parents were added a moment ago
   held_ = held_entries(db_, table.local);
   has_refusals_ = has_refusals(db_, table.local);
   Writer writer(db_, table);
 
   const int first_key = first_key_column(table.local);
   std::string order;
-  for (std::size_t i = 0; i < table.local.key.size(); ++i) order += "k" + std::to_string(i) + ", typeof(k" + std::to_string(i) + "), ";
+  for (std::size_t i = 0; i < table.local.key.size(); ++i)
+    order += "k" + std::to_string(i) + ", typeof(k" + std::to_string(i) + "), ";
   Statement log(db_, "select " + log_columns(table.local) + " from main." + log_name(table.local) +
                          " where seq <= ?1 and op <> 0 order by " + order + "seq");
   log.bind(1, *last);
@@ -90,13 +98,15 @@ bool Sealer::add(const TrackedTable& table) {
   std::vector<LogEntry> entries;
   while (log.step()) {
     bool same = !entries.empty();
-    for (std::size_t i = 0; same && i < key.size(); ++i) same = key[i].view() == log.view(first_key + static_cast<int>(i));
+    for (std::size_t i = 0; same && i < key.size(); ++i)
+      same = key[i].view() == log.view(first_key + static_cast<int>(i));
     if (!same) {
       if (!entries.empty()) add_key(writer, key, entries);
       if (body_.plain_size() > kMaxBodyBytes) return false;
       entries.clear();
       key.clear();
-      for (std::size_t i = 0; i < table.local.key.size(); ++i) key.push_back(log.value(first_key + static_cast<int>(i)));
+      for (std::size_t i = 0; i < table.local.key.size(); ++i)
+        key.push_back(log.value(first_key + static_cast<int>(i)));
     }
     entries.push_back(entry_from(log, table.local));
   }
@@ -114,7 +124,8 @@ std::string Sealer::finish() {
 }
 
 std::optional<std::int64_t> Sealer::upto(const LocalTable& table) {
-  Statement last(db_, "select max(seq), count(*) from (select seq from main." + log_name(table) + " where op <> 0 order by seq limit ?1)");
+  Statement last(db_, "select max(seq), count(*) from (select seq from main." + log_name(table) +
+                          " where op <> 0 order by seq limit ?1)");
   last.bind(1, rows_left_);
   last.step();
   if (last.is_null(0)) return std::nullopt;
@@ -134,7 +145,8 @@ bool is_as_pulled(Kind kind, const LocalColumn& column, const ValueView& value) 
 const LocalColumn* odd_uuid(const Writer& writer, const Row& key) {
   for (std::size_t i = 0; i < key.size(); ++i) {
     const LocalColumn& column = writer.local().key[i];
-    if (writer.key_kind(i) == Kind::kUuid && (key[i].view().type == Type::kBlob) != column.holds_bytes()) return &column;
+    if (writer.key_kind(i) == Kind::kUuid && (key[i].view().type == Type::kBlob) != column.holds_bytes())
+      return &column;
   }
   return nullptr;
 }
@@ -142,7 +154,10 @@ const LocalColumn* odd_uuid(const Writer& writer, const Row& key) {
 void Sealer::add_key(Writer& writer, const Row& key, const std::vector<LogEntry>& entries) {
   const LocalTable& local = writer.local();
   const bool is_held = !held_.empty() && std::find(held_.begin(), held_.end(), entries.back().seq) != held_.end();
-  if (is_held) return;  // refused, and not changed since
+  if (is_held) {  // refused, and not changed since
+    skipped_.emplace_back(&local, entries.back().seq);
+    return;
+  }
   // A key that the fill trigger has replaced.
   if (local.key.size() == 1 && key[0].is_null()) return;
 
@@ -183,13 +198,15 @@ void Sealer::add_key(Writer& writer, const Row& key, const std::vector<LogEntry>
     Refusal refusal;
     if (odd) {
       refusal = {"22023", "key column \"" + odd->name + "\" holds a UUID in a form that would come back as another row",
-                 odd->holds_bytes() ? "It is declared " + odd->declared_type + ": write 16 bytes, as tidemark_uuid_blob() makes them."
-                                    : "Write it as text, as tidemark_uuid() makes it, or declare the column BLOB.",
+                 odd->holds_bytes()
+                     ? "It is declared " + odd->declared_type + ": write 16 bytes, as tidemark_uuid_blob() makes them."
+                     : "Write it as text, as tidemark_uuid() makes it, or declare the column BLOB.",
                  odd->name};
     } else if (!valid) {
       refusal = {"22021", "a text in the row is not valid UTF-8", "Store bytes as a BLOB, or correct the text.", ""};
     } else {
-      refusal = {"54000", "the row is larger than a push may be", "Shorten its values to less than 40 MiB together.", ""};
+      refusal = {"54000", "the row is larger than a push may be", "Shorten its values to less than 40 MiB together.",
+                 ""};
     }
     std::vector<std::int64_t> seqs;
     for (const LogEntry& entry : entries) seqs.push_back(entry.seq);
@@ -261,7 +278,8 @@ bool Sealer::append_values(const Writer& writer, const Row&, const Row& present,
 SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables) {
   const std::int64_t number = meta_integer(db, "last_push", 0) + 1;
   SealReport report;
-  for (std::int64_t rows_at_most = INT64_MAX;; rows_at_most = std::min<std::int64_t>(rows_at_most, 1 << 20) / 2) {
+  std::int64_t rows_at_most = INT64_MAX;
+  while (true) {
     Savepoint savepoint(db);
     Sealer sealer(db, number, rows_at_most);
     bool fits = true;
@@ -269,9 +287,16 @@ SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables) {
       if (table.state != TableState::kReady || !table.hub) continue;
       if (!(fits = sealer.add(table))) break;
     }
-    if (!fits && rows_at_most > 1) continue;  // the savepoint is rolled back: fewer rows
-
-    report.rejected = sealer.rejected();
+    if (!fits && rows_at_most > 1) {
+      rows_at_most = std::min<std::int64_t>(rows_at_most, 1 << 20) / 2;
+      continue;  // the savepoint is rolled back
+    }
+    report.rejected += sealer.rejected();
+    if (release_waiting(db)) {  // what waits for a row that goes now, goes with it
+      savepoint.release();
+      continue;
+    }
+    sealer.move_skipped();
     if (sealer.changes() > 0) {
       const std::string body = sealer.finish();
       Statement add(db, "insert into main.tidemark_push values (?1, 'sealed', ?2, ?3, ?4, ?5)");

@@ -5,8 +5,7 @@
 namespace tidemark::device {
 
 bool SqliteError::is_unique() const {
-  return code_ == SQLITE_CONSTRAINT_UNIQUE || code_ == SQLITE_CONSTRAINT_PRIMARYKEY ||
-         code_ == SQLITE_CONSTRAINT_ROWID;
+  return code_ == SQLITE_CONSTRAINT_UNIQUE || code_ == SQLITE_CONSTRAINT_PRIMARYKEY || code_ == SQLITE_CONSTRAINT_ROWID;
 }
 
 void throw_sqlite_error(sqlite3* db, int code) {
@@ -21,13 +20,11 @@ Statement::Statement(sqlite3* db, std::string_view sql) : db_(db) {
   handle_.reset(statement);
 }
 
-void Statement::bind(int parameter, std::int64_t value) {
-  check(sqlite3_bind_int64(handle_.get(), parameter, value));
-}
+void Statement::bind(int parameter, std::int64_t value) { check(sqlite3_bind_int64(handle_.get(), parameter, value)); }
 
 void Statement::bind(int parameter, std::string_view value) {
-  check(sqlite3_bind_text64(handle_.get(), parameter, value.data() ? value.data() : "", value.size(),
-                            SQLITE_TRANSIENT, SQLITE_UTF8));
+  check(sqlite3_bind_text64(handle_.get(), parameter, value.data() ? value.data() : "", value.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8));
 }
 
 void Statement::bind(int parameter, const Value& value) {
@@ -48,17 +45,16 @@ void Statement::bind_static(int parameter, const ValueView& value) {
     case Type::kInteger: return bind(parameter, value.integer);
     case Type::kReal: return check(sqlite3_bind_double(handle_.get(), parameter, value.real));
     case Type::kText:
-      return check(sqlite3_bind_text64(handle_.get(), parameter, bytes, value.bytes.size(),
-                                       SQLITE_STATIC, SQLITE_UTF8));
+      return check(
+          sqlite3_bind_text64(handle_.get(), parameter, bytes, value.bytes.size(), SQLITE_STATIC, SQLITE_UTF8));
     case Type::kBlob:
-      return check(sqlite3_bind_blob64(handle_.get(), parameter, bytes, value.bytes.size(),
-                                       SQLITE_STATIC));
+      return check(sqlite3_bind_blob64(handle_.get(), parameter, bytes, value.bytes.size(), SQLITE_STATIC));
   }
 }
 
 void Statement::bind_blob(int parameter, std::string_view bytes) {
-  check(sqlite3_bind_blob64(handle_.get(), parameter, bytes.data() ? bytes.data() : "", bytes.size(),
-                            SQLITE_TRANSIENT));
+  check(
+      sqlite3_bind_blob64(handle_.get(), parameter, bytes.data() ? bytes.data() : "", bytes.size(), SQLITE_TRANSIENT));
 }
 
 void Statement::bind_null(int parameter) { check(sqlite3_bind_null(handle_.get(), parameter)); }

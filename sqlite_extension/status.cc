@@ -21,7 +21,8 @@ std::string pushes(sqlite3* db) {
 std::string tables(sqlite3* db) {
   JsonObject tables;
   for (const TrackedTable& table : tracked_tables(db)) {
-    tables.add(table.local.name, table.problem.empty() ? std::string(name_of(table.state)) : std::string(name_of(table.state)) + ": " + table.problem);
+    tables.add(table.local.name, table.problem.empty() ? std::string(name_of(table.state))
+                                                       : std::string(name_of(table.state)) + ": " + table.problem);
   }
   return tables.text();
 }
@@ -42,10 +43,11 @@ std::string status_json(sqlite3* db) {
   for (const char* key : {"clock_offset_ms", "last_sync_at"}) {
     meta(db, key) ? status.add(key, meta_integer(db, key, 0)) : status.add_json(key, "null");
   }
-  Statement counts(db,
-                   "select count(*) filter (where state not in ('rejected', 'waiting')), count(*) filter (where state = 'rejected'),"
-                   " count(*) filter (where state = 'waiting'), (select count(*) from main.tidemark_conflict where state = 'open')"
-                   " from main.tidemark_pending");
+  Statement counts(
+      db,
+      "select count(*) filter (where state not in ('rejected', 'waiting')), count(*) filter (where state = 'rejected'),"
+      " count(*) filter (where state = 'waiting'), (select count(*) from main.tidemark_conflict where state = 'open')"
+      " from main.tidemark_pending");
   counts.step();
   status.add("pending", counts.integer(0)).add("rejected", counts.integer(1));
   status.add("waiting", counts.integer(2)).add("conflicts", counts.integer(3));

@@ -63,7 +63,8 @@ class Session {
   bool nothing_was_applied(ErrorCode code, bool first) const;
   void pull_pages();
   bool pull_run(class PageReader& pages, std::int64_t have);
-  bool apply_page(const std::string& asked_after, std::string body, std::int64_t have, class PageReader& pages, bool& more);
+  bool apply_page(const std::string& asked_after, std::string body, std::int64_t have, class PageReader& pages,
+                  bool& more);
   bool store_open_commit();
   void keep_open_commit();
   void enrol_again();

@@ -32,13 +32,15 @@ bool has_trigger(sqlite3* db, const Trigger& trigger) {
 
 bool triggers_are_current(sqlite3* db, const LocalTable& table) {
   const auto triggers = triggers_of(table);
-  return std::all_of(triggers.begin(), triggers.end(), [&](const Trigger& trigger) { return has_trigger(db, trigger); });
+  return std::all_of(triggers.begin(), triggers.end(),
+                     [&](const Trigger& trigger) { return has_trigger(db, trigger); });
 }
 
 // Triggers that an earlier shape of the table needed are dropped.
 void drop_triggers(sqlite3* db, std::int64_t number) {
   std::vector<std::string> triggers;
-  Statement list(db, "select name from main.sqlite_master where type = 'trigger' and name like 'tidemark\\_%\\_" + std::to_string(number) + "' escape '\\'");
+  Statement list(db, "select name from main.sqlite_master where type = 'trigger' and name like 'tidemark\\_%\\_" +
+                         std::to_string(number) + "' escape '\\'");
   while (list.step()) triggers.emplace_back(list.text(0));
   list.reset();
   for (const std::string& trigger : triggers) execute(db, "drop trigger main." + quote_identifier(trigger));
@@ -93,17 +95,20 @@ void note_dropped(sqlite3* db, const std::string& name, std::int64_t number) {
   conflict.table = name;
   conflict.key = "[]";
   conflict.kind = "lost";
-  conflict.message = "the table was dropped on this device with " + std::to_string(count.integer(0)) + " logged changes that the hub had not confirmed";
+  conflict.message = "the table was dropped on this device with " + std::to_string(count.integer(0)) +
+                     " logged changes that the hub had not confirmed";
   record(db, conflict);
 }
 
 // What of a table that syncs is left out: a column that only one side has. Empty for nothing.
 std::string left_out(const LocalTable& local, const HubTable& hub) {
   for (const HubColumn& column : hub.columns) {
-    if (!local.place_of(column.name)) return "column \"" + column.name + "\" of the hub is missing on this device: add it here to sync it";
+    if (!local.place_of(column.name))
+      return "column \"" + column.name + "\" of the hub is missing on this device: add it here to sync it";
   }
   for (const LocalColumn& column : local.columns) {
-    if (!hub.find(column.name)) return "column \"" + column.name + "\" is missing on the hub: what is written there stays on this device";
+    if (!hub.find(column.name))
+      return "column \"" + column.name + "\" is missing on the hub: what is written there stays on this device";
   }
   return "";
 }
@@ -124,11 +129,14 @@ std::string one_sided_column(const LocalTable& local, const HubTable& hub) {
 // Why the two sides' tables do not fit; empty if they do.
 std::string misfit(const LocalTable& local, const HubTable& hub) {
   if (local.key.size() != hub.key.size()) {
-    return "the primary key of \"" + local.name + "\" has " + std::to_string(local.key.size()) + " columns here and " + std::to_string(hub.key.size()) + " on the hub";
+    return "the primary key of \"" + local.name + "\" has " + std::to_string(local.key.size()) + " columns here and " +
+           std::to_string(hub.key.size()) + " on the hub";
   }
   for (const LocalColumn& column : local.key) {
-    const bool known = std::any_of(hub.key.begin(), hub.key.end(), [&](const HubColumn& k) { return same_name(k.name, column.name); });
-    if (!known) return "column \"" + column.name + "\" is in the primary key of \"" + local.name + "\" here and not on the hub";
+    const bool known =
+        std::any_of(hub.key.begin(), hub.key.end(), [&](const HubColumn& k) { return same_name(k.name, column.name); });
+    if (!known)
+      return "column \"" + column.name + "\" is in the primary key of \"" + local.name + "\" here and not on the hub";
   }
   for (const auto* list : {&local.key, &local.columns}) {
     for (const LocalColumn& column : *list) {
@@ -146,12 +154,18 @@ std::string not_tracked(const std::string& table) { return "the hub does not tra
 
 TrackedTable start_tracking(sqlite3* db, const LocalTable& shape, bool keys_given) {
   if (same_name(shape.name.substr(0, 9), "tidemark_") || same_name(shape.name.substr(0, 7), "sqlite_")) {
-    throw Error(ErrorCode::kUnsupported, "the name \"" + shape.name + "\" is reserved", "Track a table of another name.");
+    throw Error(ErrorCode::kUnsupported, "the name \"" + shape.name + "\" is reserved",
+                "Track a table of another name.");
   }
   if (shape.rowid_alias && !keys_given) {
-    throw Error(ErrorCode::kUnsupported, "table \"" + shape.name + "\" has an INTEGER PRIMARY KEY, which counts up on each device by itself: two devices would make the same keys",
-                "Use a TEXT key filled by tidemark_uuid(). If keys are always given, or this device never inserts, say so: "
-                "tidemark_track(" + quote_literal(shape.name) + ", '{\"keys\":\"given\"}').");
+    throw Error(
+        ErrorCode::kUnsupported,
+        "table \"" + shape.name +
+            "\" has an INTEGER PRIMARY KEY, which counts up on each device by itself: two devices would make the same "
+            "keys",
+        "Use a TEXT key filled by tidemark_uuid(). If keys are always given, or this device never inserts, say so: "
+        "tidemark_track(" +
+            quote_literal(shape.name) + ", '{\"keys\":\"given\"}').");
   }
   Savepoint savepoint(db);
   Statement add(db, "insert into main.tidemark_table (name, columns, state) values (?1, ?2, 'new')");
@@ -232,8 +246,9 @@ void refresh_tracking(sqlite3* db) {
     }
     // What the hub has in the new columns comes with its rows.
     if (known < table.local.columns.size() && table.hub) {
-      const bool gained = std::any_of(table.local.columns.begin() + static_cast<std::ptrdiff_t>(known), table.local.columns.end(),
-                                      [&](const LocalColumn& column) { return table.hub->find(column.name) != nullptr; });
+      const bool gained =
+          std::any_of(table.local.columns.begin() + static_cast<std::ptrdiff_t>(known), table.local.columns.end(),
+                      [&](const LocalColumn& column) { return table.hub->find(column.name) != nullptr; });
       if (gained) load_again(db, table, false);
     }
     savepoint.release();

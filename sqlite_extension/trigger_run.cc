@@ -11,7 +11,8 @@ namespace {
 std::string key_test(const LocalTable& table) {
   std::string sql;
   for (std::size_t i = 0; i < table.key.size(); ++i) {
-    sql += (i == 0 ? " where " : " and ") + quote_identifier(table.key[i].name) + " is ?" + std::to_string(i + 1) + " collate binary";
+    sql += (i == 0 ? " where " : " and ") + quote_identifier(table.key[i].name) + " is ?" + std::to_string(i + 1) +
+           " collate binary";
   }
   return sql;
 }
@@ -56,7 +57,8 @@ void TriggerRun::touch(const TrackedTable& table, const std::vector<ValueView>& 
 void TriggerRun::play(const std::vector<TrackedTable>& tables) {
   for (Touched& row : rows_) row.after = read(*row.table, row.key);
   std::erase_if(rows_, [](const Touched& row) {
-    return row.before.has_value() == row.after.has_value() && (!row.before || row.before->columns == row.after->columns);
+    return row.before.has_value() == row.after.has_value() &&
+           (!row.before || row.before->columns == row.after->columns);
   });
   if (rows_.empty()) return;
 
@@ -109,7 +111,8 @@ void TriggerRun::insert(const Touched& row, const Image& image) const {
   for (const LocalColumn& column : local.key) add(quote_identifier(column.name));
   for (const LocalColumn& column : local.columns) add(quote_identifier(column.name));
   if (image.rowid) add(local.rowid_name);
-  Statement insert(db_, "insert into main." + quote_identifier(local.name) + " (" + names + ") values (" + values + ")");
+  Statement insert(db_,
+                   "insert into main." + quote_identifier(local.name) + " (" + names + ") values (" + values + ")");
   bind_row(insert, 1, row.key);
   bind_row(insert, static_cast<int>(row.key.size()) + 1, image.columns);
   if (image.rowid) insert.bind(parameter - 1, *image.rowid);
@@ -133,7 +136,8 @@ void TriggerRun::fire(Touched& row) const {
     for (std::size_t i = 0; i < local.columns.size(); ++i) {
       if (row.before->columns[i] == row.after->columns[i]) continue;
       values.push_back(row.after->columns[i]);
-      sets += (sets.empty() ? " set " : ", ") + quote_identifier(local.columns[i].name) + " = ?" + std::to_string(row.key.size() + values.size());
+      sets += (sets.empty() ? " set " : ", ") + quote_identifier(local.columns[i].name) + " = ?" +
+              std::to_string(row.key.size() + values.size());
     }
     Statement update(db_, "update main." + quote_identifier(local.name) + sets + key_test(local));
     bind_row(update, 1, row.key);
@@ -149,11 +153,13 @@ void TriggerRun::fire(Touched& row) const {
 void TriggerRun::undo(const TrackedTable& table, std::int64_t after_seq) const {
   const LocalTable& local = table.local;
   std::vector<std::pair<LogEntry, Row>> entries;
-  Statement list(db_, "select " + log_columns(local) + " from main." + log_name(local) + " where seq > ?1 order by seq desc");
+  Statement list(
+      db_, "select " + log_columns(local) + " from main." + log_name(local) + " where seq > ?1 order by seq desc");
   list.bind(1, after_seq);
   while (list.step()) {
     Row key;
-    for (std::size_t i = 0; i < local.key.size(); ++i) key.push_back(list.value(first_key_column(local) + static_cast<int>(i)));
+    for (std::size_t i = 0; i < local.key.size(); ++i)
+      key.push_back(list.value(first_key_column(local) + static_cast<int>(i)));
     entries.emplace_back(entry_from(list, local), std::move(key));
   }
   for (auto& [entry, key] : entries) {

@@ -29,17 +29,18 @@ std::string json_string(const std::string& part) {
   for (const int control : {9, 10, 13}) {
     std::string escaped;
     append_json_string(escaped, std::string(1, static_cast<char>(control)));
-    sql = "replace(" + sql + ", char(" + std::to_string(control) + "), '" + escaped.substr(1, escaped.size() - 2) + "')";
+    sql =
+        "replace(" + sql + ", char(" + std::to_string(control) + "), '" + escaped.substr(1, escaped.size() - 2) + "')";
   }
   return "'\"' || " + sql + " || '\"'";
 }
 
 // The shortest of SQLite's forms of a double that reads back as the same.
 std::string json_real(const std::string& part) {
-  return "case when " + part + " = 9e999 then '{\"real\":\"inf\"}' when " + part + " = -9e999 then '{\"real\":\"-inf\"}'" +
-         " when cast(printf('%!.15g', " + part + ") as real) = " + part + " then printf('%!.15g', " + part + ")" +
-         " when cast(printf('%!.16g', " + part + ") as real) = " + part + " then printf('%!.16g', " + part + ")" +
-         " else printf('%!.17g', " + part + ") end";
+  return "case when " + part + " = 9e999 then '{\"real\":\"inf\"}' when " + part +
+         " = -9e999 then '{\"real\":\"-inf\"}'" + " when cast(printf('%!.15g', " + part + ") as real) = " + part +
+         " then printf('%!.15g', " + part + ")" + " when cast(printf('%!.16g', " + part + ") as real) = " + part +
+         " then printf('%!.16g', " + part + ")" + " else printf('%!.17g', " + part + ") end";
 }
 
 // The key as a JSON array, as codec.h writes it.
@@ -48,9 +49,10 @@ std::string key_array(const LocalTable& table) {
   for (std::size_t i = 0; i < table.key.size(); ++i) {
     const std::string part = "k" + std::to_string(i);
     sql += (i == 0 ? "" : " || ','");
-    sql += " || case typeof(" + part + ") when 'text' then case when instr(" + part + ", char(0)) then '{\"hex\":\"' || hex(" + part + ") || '\"}' else " +
-           json_string(part) + " end when 'integer' then cast(" + part + " as text)" +
-           " when 'blob' then '{\"hex\":\"' || hex(" + part + ") || '\"}' when 'real' then " + json_real(part) + " else 'null' end";
+    sql += " || case typeof(" + part + ") when 'text' then case when instr(" + part +
+           ", char(0)) then '{\"hex\":\"' || hex(" + part + ") || '\"}' else " + json_string(part) +
+           " end when 'integer' then cast(" + part + " as text)" + " when 'blob' then '{\"hex\":\"' || hex(" + part +
+           ") || '\"}' when 'real' then " + json_real(part) + " else 'null' end";
   }
   return sql + " || ']'";
 }
@@ -81,15 +83,14 @@ std::string pending_of(const LocalTable& table) {
          "        where table_name = " + name + " and held = last)\n" +
          "    when last <= (select max(s.upto) from tidemark_sealed s join tidemark_push p using (number)\n" +
          "      where s.table_number = " + number + " and p.state = 'accepted') then 'accepted'\n" +
-         "    when last <= (select max(s.upto) from tidemark_sealed s where s.table_number = " + number + ") then 'sent'\n" +
-         "    else 'pending' end as state,\n" +
-         "  changed_at\n" +
-         "from (select " + keys + ", last, changed_at, (select op from " + log + " where seq = first) as begun,\n" +
-         "    (select op = 5 and went > ifnull(came, 0) or op = 3 and went is null from " + log + " where seq = last) as gone\n" +
-         "  from (select " + keys + ", min(seq) as first, max(seq) as last, max(at) as changed_at, \n" +
-         "      max(case op when 1 then seq end) as came, max(case op when 4 then seq end) as went\n" +
-         "    from " + log + " where op <> 0 and " + known_key + " group by " + groups + "))\n" +
-         "where begun <> 1 or not gone";
+         "    when last <= (select max(s.upto) from tidemark_sealed s where s.table_number = " + number +
+         ") then 'sent'\n" + "    else 'pending' end as state,\n" + "  changed_at\n" + "from (select " + keys +
+         ", last, changed_at, (select op from " + log + " where seq = first) as begun,\n" +
+         "    (select op = 5 and went > ifnull(came, 0) or op = 3 and went is null from " + log +
+         " where seq = last) as gone\n" + "  from (select " + keys +
+         ", min(seq) as first, max(seq) as last, max(at) as changed_at, \n" +
+         "      max(case op when 1 then seq end) as came, max(case op when 4 then seq end) as went\n" + "    from " +
+         log + " where op <> 0 and " + known_key + " group by " + groups + "))\n" + "where begun <> 1 or not gone";
 }
 
 }  // namespace
@@ -101,10 +102,12 @@ void make_views(sqlite3* db) {
     pending += (pending.empty() ? "" : "\nunion all\n") + pending_of(table.local);
   }
   if (pending.empty()) {
-    pending = "select null as table_name, null as key, null as operation, null as state, null as changed_at where false";
+    pending =
+        "select null as table_name, null as key, null as operation, null as state, null as changed_at where false";
   }
-  execute(db, "drop view if exists main.tidemark_tables; drop view if exists main.tidemark_conflicts;"
-              "drop view if exists main.tidemark_pending");
+  execute(db,
+          "drop view if exists main.tidemark_tables; drop view if exists main.tidemark_conflicts;"
+          "drop view if exists main.tidemark_pending");
   execute(db, "create view tidemark_pending as\n" + pending);
   execute(db, kConflictsView);
   execute(db, kTablesView);

@@ -57,7 +57,8 @@ Writer::Writer(sqlite3* db, const TrackedTable& table, TriggerRun* run)
 std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
   if (!read_) {
     const std::string columns = column_list(local().columns, all_places(local().columns.size()));
-    read_ = std::make_unique<Statement>(db_, "select 1" + columns + " from main." + quote_identifier(local().name) + where_key_);
+    read_ = std::make_unique<Statement>(
+        db_, "select 1" + columns + " from main." + quote_identifier(local().name) + where_key_);
   }
   bind_key(*read_, 1, key);
   std::optional<Row> row;
@@ -82,7 +83,8 @@ void Writer::put(const std::vector<ValueView>& key, const Cells& cells, const Or
   });
 }
 
-bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, std::string* refusal) {
+bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
+                        std::string* refusal) {
   if (cells.places.empty()) return true;
   if (!displaced_.empty() && take_back(key, cells, origin)) return true;
   touch(key);
@@ -100,7 +102,8 @@ bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, c
 void Writer::remove(const std::vector<ValueView>& key) {
   if (!displaced_.empty() && displaced_.erase(lookup_of(key)) > 0) return;
   touch(key);
-  if (!remove_) remove_ = std::make_unique<Statement>(db_, "delete from main." + quote_identifier(local().name) + where_key_);
+  if (!remove_)
+    remove_ = std::make_unique<Statement>(db_, "delete from main." + quote_identifier(local().name) + where_key_);
   bind_key(*remove_, 1, key);
   remove_->run();
 }
@@ -143,7 +146,8 @@ Statement& Writer::upsert_of(const std::vector<std::size_t>& places, bool only_i
 
   const std::string name = quote_identifier(local().name);
   std::vector<std::size_t> key = all_places(local().key.size());
-  std::string sql = "insert into main." + name + " (" + (column_list(local().key, key) + column_list(local().columns, places)).substr(2) + ") values (";
+  std::string sql = "insert into main." + name + " (" +
+                    (column_list(local().key, key) + column_list(local().columns, places)).substr(2) + ") values (";
   for (std::size_t i = 0; i < key.size() + places.size(); ++i) sql += (i == 0 ? "?" : ", ?") + std::to_string(i + 1);
   sql += ") on conflict (" + column_list(local().key, key).substr(2) + ") do ";
   std::string sets;
@@ -151,7 +155,8 @@ Statement& Writer::upsert_of(const std::vector<std::size_t>& places, bool only_i
   const auto set = [&](const LocalColumn& column) {
     const std::string quoted = quote_identifier(column.name);
     sets += (sets.empty() ? "" : ", ") + quoted + " = excluded." + quoted;
-    same += (same.empty() ? "" : " or ") + name + "." + quoted + " is not excluded." + quoted + (column.binary_collation ? "" : " collate binary");
+    same += (same.empty() ? "" : " or ") + name + "." + quoted + " is not excluded." + quoted +
+            (column.binary_collation ? "" : " collate binary");
   };
   for (const LocalColumn& column : local().key) {
     if (!column.binary_collation) set(column);  // 'a' becomes 'A'
@@ -168,9 +173,11 @@ Statement& Writer::update_of(const std::vector<std::size_t>& places) {
 
   std::string sets;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    sets += (i == 0 ? " set " : ", ") + quote_identifier(local().columns[places[i]].name) + " = ?" + std::to_string(local().key.size() + i + 1);
+    sets += (i == 0 ? " set " : ", ") + quote_identifier(local().columns[places[i]].name) + " = ?" +
+            std::to_string(local().key.size() + i + 1);
   }
-  return updates_.emplace(places, Statement(db_, "update main." + quote_identifier(local().name) + sets + where_key_)).first->second;
+  return updates_.emplace(places, Statement(db_, "update main." + quote_identifier(local().name) + sets + where_key_))
+      .first->second;
 }
 
 void Writer::bind_key(Statement& statement, int first, const std::vector<ValueView>& key) {
@@ -180,8 +187,8 @@ void Writer::bind_key(Statement& statement, int first, const std::vector<ValueVi
 // Writes; if a unique value is taken, makes room and writes once more. False if
 // the device's constraints refuse the row all the same.
 template <class Write>
-bool Writer::store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write,
-                   std::string* refusal) {
+bool Writer::store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
+                   const Write& write, std::string* refusal) {
   for (bool room_made = false;; room_made = true) {
     try {
       write();
@@ -230,8 +237,11 @@ void Writer::make_room(const std::vector<ValueView>& key, const Cells& cells, co
 void Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
                               const std::vector<ValueView>& key, const Origin& origin, Holders which) {
   const std::size_t keys = local().key.size();
-  std::string sql = "select " + (column_list(local().key, all_places(keys)) + column_list(local().columns, all_places(local().columns.size()))).substr(2) +
-                    " from main." + quote_identifier(local().name) + " where ";
+  std::string sql =
+      "select " +
+      (column_list(local().key, all_places(keys)) + column_list(local().columns, all_places(local().columns.size())))
+          .substr(2) +
+      " from main." + quote_identifier(local().name) + " where ";
   for (std::size_t i = 0; i < unique.columns.size(); ++i) {
     sql += (i == 0 ? "" : " and ") + quote_identifier(unique.columns[i]) + " = ?" + std::to_string(i + 1);
     if (i < unique.collations.size()) sql += " collate " + quote_identifier(unique.collations[i]);
@@ -243,7 +253,8 @@ void Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueVi
     Row holder_key;
     Row holder_columns;
     for (std::size_t i = 0; i < keys; ++i) holder_key.push_back(find.value(static_cast<int>(i)));
-    for (std::size_t i = 0; i < local().columns.size(); ++i) holder_columns.push_back(find.value(static_cast<int>(keys + i)));
+    for (std::size_t i = 0; i < local().columns.size(); ++i)
+      holder_columns.push_back(find.value(static_cast<int>(keys + i)));
     const auto holder_views = views_of(holder_key);
     pending_.ensure(db_);
     if (which == Holders::kPendingOnly && !pending_.find(lookup_of(holder_views))) continue;
@@ -291,8 +302,8 @@ void Writer::displace(const Row& key, const Row& columns, const Origin& origin) 
 }
 
 // A row of the hub that this database cannot take.
-void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, const std::string& kind,
-                    const std::string& message) {
+void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
+                    const std::string& kind, const std::string& message) {
   Row row(local().columns.size());
   for (std::size_t i = 0; i < cells.places.size(); ++i) row[cells.places[i]] = Value(cells.values[i]);
   Row key_row;

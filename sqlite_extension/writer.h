@@ -65,7 +65,9 @@ class Writer {
   // `only_if_different` a row that has the values already is not touched.
   void put(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, bool only_if_different = false);
   // Sets cells of a row; nothing if there is none.
-  void update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) { try_update(key, cells, origin, nullptr); }
+  void update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) {
+    try_update(key, cells, origin, nullptr);
+  }
   // False, and nothing done, if a CHECK, NOT NULL or datatype of this device refuses
   // them; `refusal` says which. Without it the refusal is recorded as a conflict.
   bool try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, std::string* refusal);
@@ -97,8 +99,8 @@ class Writer {
   Statement& update_of(const std::vector<std::size_t>& places);
   void bind_key(Statement& statement, int first, const std::vector<ValueView>& key);
   template <class Write>
-  bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders, const Write& write,
-             std::string* refusal = nullptr);
+  bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
+             const Write& write, std::string* refusal = nullptr);
   void make_room(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders which);
   void displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
                         const std::vector<ValueView>& key, const Origin& origin, Holders which);

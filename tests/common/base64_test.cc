@@ -52,8 +52,7 @@ TEST(Base64, EveryLengthAndEveryByteReadsBack) {
   std::mt19937 random(1);
   for (std::size_t length = 0; length < 400; ++length) {
     std::string bytes;
-    for (std::size_t i = 0; i < length; ++i)
-      bytes += static_cast<char>(length < 256 ? i + length : random());
+    for (std::size_t i = 0; i < length; ++i) bytes += static_cast<char>(length < 256 ? i + length : random());
     const std::string text = base64_encode(bytes);
     EXPECT_EQ(text.size(), (length + 2) / 3 * 4);
     std::string back;
@@ -64,10 +63,9 @@ TEST(Base64, EveryLengthAndEveryByteReadsBack) {
 
 TEST(Base64, RefusesAnythingElseAndLeavesTheOutput) {
   const std::string_view bad[] = {
-      "A",       "AB",      "ABC",   "ABCDE",    "=",        "==",       "====",    "A===",
-      "=AAA",    "A=AA",    "AA=A",  "AAA==",    "AA==AA==", "AAA=AAAA", "AA=",     "Zm9v\n",
-      "Zm9v ",   " Zm9v",   "Zm 9",  "Zm9-",     "Zm9_",     "Zm9.",     "Zm9\0"sv, "\0\0\0\0"sv,
-      "Zm9\x80", "Zm9\xFF", "Zm9vY", "Zm9v====", "é==",
+      "A",    "AB",    "ABC",      "ABCDE",      "=",       "==",      "====",  "A===",     "=AAA", "A=AA",
+      "AA=A", "AAA==", "AA==AA==", "AAA=AAAA",   "AA=",     "Zm9v\n",  "Zm9v ", " Zm9v",    "Zm 9", "Zm9-",
+      "Zm9_", "Zm9.",  "Zm9\0"sv,  "\0\0\0\0"sv, "Zm9\x80", "Zm9\xFF", "Zm9vY", "Zm9v====", "é==",
   };
   for (const std::string_view text : bad) {
     std::string out = "before";
@@ -81,8 +79,7 @@ TEST(Base64, NoByteOutsideTheAlphabetIsTakenForADigit) {
   for (int byte = 0; byte < 256; ++byte) {
     const auto character = static_cast<char>(byte);
     std::string out;
-    EXPECT_EQ(base64_decode(std::string("AA") + character + "A", out),
-              alphabet.find(character) != std::string::npos)
+    EXPECT_EQ(base64_decode(std::string("AA") + character + "A", out), alphabet.find(character) != std::string::npos)
         << byte;
   }
 }

@@ -7,8 +7,7 @@
 namespace tidemark {
 namespace {
 
-using Ints =
-    std::vector<std::optional<std::int64_t>>;  // a row of three integers, nullopt for "not logged"
+using Ints = std::vector<std::optional<std::int64_t>>;  // a row of three integers, nullopt for "not logged"
 
 LogEntry insert(std::int64_t at) { return {0, LogOp::kInsert, at, {}, {}}; }
 
@@ -50,13 +49,7 @@ const Case kCases[] = {
      false,
      {},
      {9, 5, 9}},
-    {"an insert, then a delete",
-     {insert(5), erase(6, {1, 2, 3})},
-     no,
-     Net::kNothing,
-     false,
-     {},
-     {6, 6, 6}},
+    {"an insert, then a delete", {insert(5), erase(6, {1, 2, 3})}, no, Net::kNothing, false, {}, {6, 6, 6}},
     {"an insert, a delete, an insert",
      {insert(5), erase(6, {1, 2, 3}), insert(7)},
      Ints{1, 2, 3},
@@ -64,13 +57,7 @@ const Case kCases[] = {
      false,
      {},
      {7, 7, 7}},
-    {"an update of one column",
-     {update(5, {no, 2, no})},
-     Ints{1, 9, 3},
-     Net::kUpdate,
-     true,
-     {no, 2, no},
-     {no, 5, no}},
+    {"an update of one column", {update(5, {no, 2, no})}, Ints{1, 9, 3}, Net::kUpdate, true, {no, 2, no}, {no, 5, no}},
     {"updates of one column: the first old value is the base",
      {update(5, {no, 2, no}), update(6, {no, 8, no})},
      Ints{1, 9, 3},
@@ -206,13 +193,7 @@ const Case kCases[] = {
      true,
      {1, no, no},
      {9, no, no}},
-    {"a row that was there when tracking began",
-     {insert(0)},
-     Ints{1, 2, 3},
-     Net::kInsert,
-     false,
-     {},
-     {0, 0, 0}},
+    {"a row that was there when tracking began", {insert(0)}, Ints{1, 2, 3}, Net::kInsert, false, {}, {0, 0, 0}},
 };
 
 std::optional<Row> row_of(const std::optional<Ints>& values) {
@@ -264,8 +245,7 @@ TEST(Fold, AValueOfAnotherTypeIsAChange) {
   const Pending pending = fold(std::vector{entry}, 3);
   Row present = *row_of(Ints{1, 2, 3});
   EXPECT_EQ(net_of(pending, present), Net::kNothing);
-  for (const ValueView& other :
-       {ValueView::of(1.0), ValueView::text("1"), ValueView::blob("1"), ValueView::null()}) {
+  for (const ValueView& other : {ValueView::of(1.0), ValueView::text("1"), ValueView::blob("1"), ValueView::null()}) {
     present[0] = Value(other);
     EXPECT_EQ(net_of(pending, present), Net::kUpdate);
     EXPECT_TRUE(is_changed(pending.columns[0], present[0]));

@@ -61,8 +61,8 @@ TEST(JsonText, EveryAsciiByteReadsBackInEveryPlace) {
 }
 
 TEST(JsonText, EveryPlaneOfUnicodeReadsBack) {
-  for (const char32_t point : {0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFF, 0x10000, 0x1F9FE,
-                               0x2FFFF, 0x3134A, 0xE01EF, 0xF0000, 0x10FFFF}) {
+  for (const char32_t point : {0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFF, 0x10000, 0x1F9FE, 0x2FFFF, 0x3134A,
+                               0xE01EF, 0xF0000, 0x10FFFF}) {
     std::string text;
     if (point < 0x800) {
       text += static_cast<char>(0xC0 | point >> 6);
@@ -74,8 +74,7 @@ TEST(JsonText, EveryPlaneOfUnicodeReadsBack) {
       text = {static_cast<char>(0xF0 | point >> 18), static_cast<char>(0x80 | (point >> 12 & 63)),
               static_cast<char>(0x80 | (point >> 6 & 63)), static_cast<char>(0x80 | (point & 63))};
     }
-    EXPECT_EQ(nlohmann::json::parse(json_string(text)).get<std::string>(), text)
-        << static_cast<unsigned>(point);
+    EXPECT_EQ(nlohmann::json::parse(json_string(text)).get<std::string>(), text) << static_cast<unsigned>(point);
   }
 }
 
@@ -118,8 +117,7 @@ TEST(JsonText, WritesDoublesInTheirShortestForm) {
       {999999999999999.0, "999999999999999"},  // below 1e15 digits alone
       {-999999999999999.0, "-999999999999999"},
       {1e15, "1e+15"},
-      {1000000000000001.0,
-       "1000000000000001.0"},  // above, a reader must not take it for an integer
+      {1000000000000001.0, "1000000000000001.0"},  // above, a reader must not take it for an integer
       {-1000000000000001.0, "-1000000000000001.0"},
       {9007199254740993.0, "9007199254740992.0"},
       {1234567890123456789.0, "1234567890123456768.0"},

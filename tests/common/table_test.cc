@@ -110,8 +110,7 @@ TEST(Names, CompareLikeSqlites) {
 
 // A table with the key column `id` of that kind, and the columns as JSON.
 HubTable table_with(const std::string& key_kind, const std::string& columns = "") {
-  return hub_table_from(R"({"table":"t","key":[["id",")" + key_kind + R"("]],"columns":[)" +
-                        columns + "]}");
+  return hub_table_from(R"({"table":"t","key":[["id",")" + key_kind + R"("]],"columns":[)" + columns + "]}");
 }
 
 // The JSON of column c with options.
@@ -183,8 +182,7 @@ TEST(CreateTable, WritesOneStatement) {
       R"("counted_at" TEXT default (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00'), "note" TEXT, )"
       R"(primary key ("shop", "product"), unique ("note"), unique ("quantity", "note"), )"
       R"(foreign key ("product") references "products" ("id")))");
-  EXPECT_EQ(create_table_sql(table, {}).find("foreign key"), std::string::npos)
-      << "no parent, no foreign key";
+  EXPECT_EQ(create_table_sql(table, {}).find("foreign key"), std::string::npos) << "no parent, no foreign key";
 }
 
 TEST(CreateTable, IsAcceptedBySqliteWithNamesThatNeedQuoting) {
@@ -201,8 +199,7 @@ TEST(CreateTable, IsAcceptedBySqliteWithNamesThatNeedQuoting) {
     const Database db;
     db.run(create_table_sql(hub_table_from(entry.dump()), {}));
     EXPECT_EQ(db.text("select name from sqlite_master where type = 'table'"), name);
-    EXPECT_EQ(
-        db.integer("select count(*) from pragma_foreign_key_list(" + quote_literal(name) + ")"), 1);
+    EXPECT_EQ(db.integer("select count(*) from pragma_foreign_key_list(" + quote_literal(name) + ")"), 1);
     EXPECT_EQ(db.integer("select count(*) from pragma_index_list(" + quote_literal(name) + ")"), 2);
   }
 }
@@ -256,8 +253,7 @@ TEST(CreateTable, DefaultsAreTheHubs) {
     const Database db;
     db.run(create_table_sql(table_with("text", column_with(c.kind, {{"default", c.value}})), {}));
     db.run("insert into t(id) values ('a')");
-    EXPECT_EQ(test::show(db.rows("select c from t").at(0).at(0)), c.inserted)
-        << c.kind << ' ' << c.value.dump();
+    EXPECT_EQ(test::show(db.rows("select c from t").at(0).at(0)), c.inserted) << c.kind << ' ' << c.value.dump();
   }
 }
 
@@ -269,21 +265,18 @@ TEST(CreateTable, DefaultsOfTheTimeHaveTheCanonicalForm) {
   };
   for (const auto& [kind, form] : cases) {
     const Database db;
-    db.run(create_table_sql(
-        table_with("text", column_with(kind, {{"default", {{"now", true}}}, {"not_null", true}})),
-        {}));
+    db.run(create_table_sql(table_with("text", column_with(kind, {{"default", {{"now", true}}}, {"not_null", true}})),
+                            {}));
     db.run("insert into t(id) values ('a')");
-    EXPECT_EQ(db.integer("select c like '" + std::string(form) + "' from t"), 1)
-        << db.text("select c from t");
+    EXPECT_EQ(db.integer("select c like '" + std::string(form) + "' from t"), 1) << db.text("select c from t");
   }
 }
 
 TEST(CreateTable, ADefaultThatIsNotTheProtocolIsRefusedOrLeftOut) {
-  for (const char* value : {"[1]", R"({"blob":5})", R"({"blob":"not base64"})", R"({"real":1})",
-                            "{}", R"({"now":"yes"})"}) {
+  for (const char* value :
+       {"[1]", R"({"blob":5})", R"({"blob":"not base64"})", R"({"real":1})", "{}", R"({"now":"yes"})"}) {
     try {
-      Database().run(create_table_sql(
-          table_with("text", column_with("bytea", {{"default", json::parse(value)}})), {}));
+      Database().run(create_table_sql(table_with("text", column_with("bytea", {{"default", json::parse(value)}})), {}));
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kProtocol) << value;
     }
@@ -297,38 +290,30 @@ std::vector<Cell> samples_of(Kind kind) {
       return {Cell::integer(0), Cell::integer(1), Cell::integer(-32768), Cell::integer(INT64_MAX),
               Cell::integer(9007199254740993)};
     case Form::kReals:
-      return {Cell::real(1.0),   Cell::real(0.5),
-              Cell::real(1e300), Cell::real(5e-324),
-              Cell::text("NaN"), Cell::real(std::numeric_limits<double>::infinity())};
+      return {Cell::real(1.0),    Cell::real(0.5),   Cell::real(1e300),
+              Cell::real(5e-324), Cell::text("NaN"), Cell::real(std::numeric_limits<double>::infinity())};
     case Form::kBooleans: return {Cell::integer(0), Cell::integer(1)};
     case Form::kBlobs: return {Cell::blob(""), Cell::blob("12"), Cell::blob("\xFF")};
     case Form::kTexts: break;
   }
   switch (kind) {
     case Kind::kNumeric:
-      return {Cell::text("12.50"), Cell::text("1"), Cell::text("NaN"),
-              Cell::text("123456789012345678901234567890")};
+      return {Cell::text("12.50"), Cell::text("1"), Cell::text("NaN"), Cell::text("123456789012345678901234567890")};
     case Kind::kText:
-      return {Cell::text("1"), Cell::text("1e3"), Cell::text(" 1 "), Cell::text("0x10"),
-              Cell::text("")};
+      return {Cell::text("1"), Cell::text("1e3"), Cell::text(" 1 "), Cell::text("0x10"), Cell::text("")};
     case Kind::kUuid:
-      return {Cell::text("00000000-0000-0000-0000-000000000000"),
-              Cell::text("12345678-1234-7234-8234-1234567890ab")};
+      return {Cell::text("00000000-0000-0000-0000-000000000000"), Cell::text("12345678-1234-7234-8234-1234567890ab")};
     case Kind::kDate:
-      return {Cell::text("2024-02-29"), Cell::text("infinity"), Cell::text("-infinity"),
-              Cell::text("0044-03-15 BC")};
+      return {Cell::text("2024-02-29"), Cell::text("infinity"), Cell::text("-infinity"), Cell::text("0044-03-15 BC")};
     case Kind::kTime: return {Cell::text("23:59:59.999999"), Cell::text("00:00:00")};
-    case Kind::kTimestamp:
-      return {Cell::text("2024-02-29 12:00:00.000000"), Cell::text("infinity")};
-    case Kind::kTimestamptz:
-      return {Cell::text("2024-02-29 12:00:00.000000+00"), Cell::text("-infinity")};
+    case Kind::kTimestamp: return {Cell::text("2024-02-29 12:00:00.000000"), Cell::text("infinity")};
+    case Kind::kTimestamptz: return {Cell::text("2024-02-29 12:00:00.000000+00"), Cell::text("-infinity")};
     case Kind::kInterval:
-      return {Cell::text("1 year 2 mons"), Cell::text("00:00:01"), Cell::text("-1 days"),
-              Cell::text("P1Y2M"), Cell::text("PT0S")};
+      return {Cell::text("1 year 2 mons"), Cell::text("00:00:01"), Cell::text("-1 days"), Cell::text("P1Y2M"),
+              Cell::text("PT0S")};
     case Kind::kJson:
     case Kind::kJsonb:
-      return {Cell::text("1"), Cell::text("1.0"), Cell::text("{}"), Cell::text("1e3"),
-              Cell::text("null")};
+      return {Cell::text("1"), Cell::text("1.0"), Cell::text("{}"), Cell::text("1e3"), Cell::text("null")};
     case Kind::kEnum: return {Cell::text("open"), Cell::text("1")};
     case Kind::kArray: return {Cell::text("{}"), Cell::text("{1,2}"), Cell::text("[0:1]={1,2}")};
     default: return {};
@@ -336,9 +321,9 @@ std::vector<Cell> samples_of(Kind kind) {
 }
 
 TEST(CannotHold, IsSaidOfExactlyTheTypesThatChangeAValue) {
-  const std::pair<const char*, Affinity> types[] = {
-      {"INTEGER", Affinity::kInteger}, {"TEXT", Affinity::kText}, {"BLOB", Affinity::kBlob},
-      {"", Affinity::kBlob},           {"REAL", Affinity::kReal}, {"NUMERIC", Affinity::kNumeric}};
+  const std::pair<const char*, Affinity> types[] = {{"INTEGER", Affinity::kInteger}, {"TEXT", Affinity::kText},
+                                                    {"BLOB", Affinity::kBlob},       {"", Affinity::kBlob},
+                                                    {"REAL", Affinity::kReal},       {"NUMERIC", Affinity::kNumeric}};
   for (const auto& [type, affinity] : types) {
     const Database db;
     db.run("create table t (c " + std::string(type) + ")");
@@ -354,8 +339,7 @@ TEST(CannotHold, IsSaidOfExactlyTheTypesThatChangeAValue) {
       const LocalColumn column{"c", type, affinity, "", false, true};
       const auto refusal = cannot_hold(column, kind);
       EXPECT_EQ(refusal.has_value(), !changed.empty())
-          << name_of(kind) << " in \"" << type << "\": " << changed
-          << "; said: " << refusal.value_or("it can");
+          << name_of(kind) << " in \"" << type << "\": " << changed << "; said: " << refusal.value_or("it can");
       if (refusal) {
         EXPECT_NE(refusal->find("declare it"), std::string::npos) << *refusal;
       }

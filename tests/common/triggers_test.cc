@@ -36,8 +36,7 @@ LocalTable wide(std::size_t columns) {
   table.number = 1;
   table.name = "wide";
   table.key = {column("id", "TEXT")};
-  for (std::size_t i = 0; i < columns; ++i)
-    table.columns.push_back(column("v" + std::to_string(i), "INTEGER"));
+  for (std::size_t i = 0; i < columns; ++i) table.columns.push_back(column("v" + std::to_string(i), "INTEGER"));
   table.rowid_name = "rowid";
   return table;
 }
@@ -46,15 +45,13 @@ LocalTable wide(std::size_t columns) {
 void install(const Database& db, const LocalTable& table) {
   std::string sql = "create table " + quote_identifier(table.name) + " (";
   for (const auto* list : {&table.key, &table.columns}) {
-    for (const LocalColumn& c : *list)
-      sql += quote_identifier(c.name) + " " + c.declared_type + ", ";
+    for (const LocalColumn& c : *list) sql += quote_identifier(c.name) + " " + c.declared_type + ", ";
   }
   for (const auto& unique : table.unique) {
     sql += "unique (" + quote_identifier(unique.columns.at(0)) + "), ";
   }
   sql += "primary key (";
-  for (std::size_t i = 0; i < table.key.size(); ++i)
-    sql += (i == 0 ? "" : ", ") + quote_identifier(table.key[i].name);
+  for (std::size_t i = 0; i < table.key.size(); ++i) sql += (i == 0 ? "" : ", ") + quote_identifier(table.key[i].name);
   db.run(sql + "))");
   db.run(create_log_sql(table));
   for (const Trigger& trigger : triggers_of(table)) db.run(trigger.sql);
@@ -62,8 +59,7 @@ void install(const Database& db, const LocalTable& table) {
 
 TEST(Triggers, TheLogOfATableHasItsMasksKeysAndColumns) {
   EXPECT_EQ(log_name(note()), "tidemark_log_7");
-  EXPECT_EQ(create_log_sql(note()),
-            "create table tidemark_log_7 (seq integer primary key, op, at, m0, k0, c0, c1)");
+  EXPECT_EQ(create_log_sql(note()), "create table tidemark_log_7 (seq integer primary key, op, at, m0, k0, c0, c1)");
   LocalTable table = wide(62);
   table.key.push_back(column("b", "INT"));
   EXPECT_EQ(create_log_sql(table).find(", m0, m1, k0, k1, c0, "),
@@ -94,8 +90,7 @@ TEST(Triggers, SqliteKeepsTheirTextToTheLetter) {
     const Database db;
     install(db, table);
     for (const Trigger& trigger : triggers_of(table)) {
-      EXPECT_EQ(db.text("select sql from sqlite_master where name = '" + trigger.name + "'"),
-                trigger.sql);
+      EXPECT_EQ(db.text("select sql from sqlite_master where name = '" + trigger.name + "'"), trigger.sql);
     }
   }
 }
@@ -121,12 +116,12 @@ TEST(Triggers, LogInsertUpdateAndDelete) {
   db.run("update note set stars = 3");
   db.run("delete from note");
   const char* const expected[] = {
-      "(1, NULL, 'a', NULL, NULL)",   // insert: the key alone
-      "(2, 0, 'a', NULL, 1)",         // the old value of c1 alone
-      "(2, 0, 'a', NULL, NULL)",      // an update that changes nothing is logged too
-      "(2, 0, 'a', NULL, 2)",         // to NULL
-      "(2, 2, 'a', NULL, NULL)",      // from NULL: bit 1 says that NULL is the old value of c1
-      "(3, NULL, 'a', 'milk', 3)",    // delete: the whole old row
+      "(1, NULL, 'a', NULL, NULL)",  // insert: the key alone
+      "(2, 0, 'a', NULL, 1)",        // the old value of c1 alone
+      "(2, 0, 'a', NULL, NULL)",     // an update that changes nothing is logged too
+      "(2, 0, 'a', NULL, 2)",        // to NULL
+      "(2, 2, 'a', NULL, NULL)",     // from NULL: bit 1 says that NULL is the old value of c1
+      "(3, NULL, 'a', 'milk', 3)",   // delete: the whole old row
   };
   const auto log = db.rows("select op, m0, k0, c0, c1 from tidemark_log_7 order by seq");
   ASSERT_EQ(log.size(), std::size(expected));
@@ -146,13 +141,11 @@ TEST(Triggers, EveryColumnHasABitOfItsOwnForAnOldNull) {
       const std::string place = std::to_string(i);
       db.run("update wide set v" + place + " = " + place);
       std::string masks = "select ";
-      for (std::size_t m = 0; m < mask_count(columns); ++m)
-        masks += (m == 0 ? "m" : ", m") + std::to_string(m);
+      for (std::size_t m = 0; m < mask_count(columns); ++m) masks += (m == 0 ? "m" : ", m") + std::to_string(m);
       const auto row = db.rows(masks + " from tidemark_log_1 order by seq desc limit 1").at(0);
       for (std::size_t m = 0; m < row.size(); ++m) {
         const std::int64_t expected = m == i / kMaskBits ? std::int64_t{1} << (i % kMaskBits) : 0;
-        ASSERT_EQ(row[m], Cell::integer(expected))
-            << columns << " columns, column " << i << ", mask " << m;
+        ASSERT_EQ(row[m], Cell::integer(expected)) << columns << " columns, column " << i << ", mask " << m;
       }
     }
   }
@@ -172,8 +165,8 @@ TEST(Triggers, ATableOfOnlyKeyColumnsIsLogged) {
 }
 
 TEST(Triggers, NamesThatNeedQuotingDoNotBreakThem) {
-  for (const char* name : {"order", "it's", "say \"hi\"", "a b", "価格", "rowid", "NEW", "seq",
-                           "op", "at", "k0", "c0", "m0", ";--"}) {
+  for (const char* name :
+       {"order", "it's", "say \"hi\"", "a b", "価格", "rowid", "NEW", "seq", "op", "at", "k0", "c0", "m0", ";--"}) {
     LocalTable table;
     table.number = 1;
     table.name = name;
@@ -187,15 +180,10 @@ TEST(Triggers, NamesThatNeedQuotingDoNotBreakThem) {
     db.run("insert into " + t + " values ('a', 'x', 'y'), (null, 'z', 'z')");
     db.run("update " + t + " set " + t + " = 'w' where " + t + " = 'x'");
     db.run("delete from " + t);
-    EXPECT_EQ(db.rows("select c0, c1 from tidemark_log_1 where op = 2 and k0 = 'a' and c0 is not null")
-                  .at(0)
-                  .at(0),
+    EXPECT_EQ(db.rows("select c0, c1 from tidemark_log_1 where op = 2 and k0 = 'a' and c0 is not null").at(0).at(0),
               Cell::text("x"))
         << name;
-    EXPECT_EQ(
-        db.integer("select count(distinct k0) from tidemark_log_1 where op = 3 and k0 is not null"),
-        2)
-        << name;
+    EXPECT_EQ(db.integer("select count(distinct k0) from tidemark_log_1 where op = 3 and k0 is not null"), 2) << name;
   }
 }
 
@@ -276,9 +264,7 @@ TEST(Triggers, AColumnThatIsNeverNullNeedsNoBit) {
 
 TEST(Triggers, TheTimeIsInMilliseconds) {
   const Database db;
-  EXPECT_EQ(
-      db.integer(std::string("select abs(") + kNowMs + " - strftime('%s', 'now') * 1000) <= 1001"),
-      1);
+  EXPECT_EQ(db.integer(std::string("select abs(") + kNowMs + " - strftime('%s', 'now') * 1000) <= 1001"), 1);
   EXPECT_EQ(db.text(std::string("select typeof(") + kNowMs + ")"), "integer");
 }
 

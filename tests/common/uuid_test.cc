@@ -9,13 +9,11 @@ namespace tidemark {
 namespace {
 
 constexpr UuidBytes kNoBits{};
-constexpr UuidBytes kAllBits = {255, 255, 255, 255, 255, 255, 255, 255,
-                                255, 255, 255, 255, 255, 255, 255, 255};
+constexpr UuidBytes kAllBits = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
 TEST(Uuid, IsTheExampleOfTheRfc) {
   // Appendix A.6: 2022-02-22 19:22:22 UTC.
-  const UuidBytes entropy = {0,    0,    0,    0,    0,    0,    0x0C, 0xC3,
-                             0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F};
+  const UuidBytes entropy = {0, 0, 0, 0, 0, 0, 0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F};
   EXPECT_EQ(uuid_text(uuid_v7(0x017F22E279B0, entropy)), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
 }
 
@@ -51,8 +49,7 @@ TEST(Uuid, KeepsThe74RandomBits) {
 }
 
 TEST(Uuid, SortsByTimeAsBytesAndAsText) {
-  const std::uint64_t times[] = {0,     1,          255,         256,          65535,
-                                 65536, 0xFFFFFFFF, 0x100000000, 1753000000000};
+  const std::uint64_t times[] = {0, 1, 255, 256, 65535, 65536, 0xFFFFFFFF, 0x100000000, 1753000000000};
   for (std::size_t i = 1; i < std::size(times); ++i) {
     const UuidBytes early = uuid_v7(times[i - 1], kAllBits);
     const UuidBytes late = uuid_v7(times[i], kNoBits);

@@ -73,8 +73,7 @@ TEST(Value, GivesBackTheViewItWasMadeFrom) {
     EXPECT_EQ(Value(view).is_null(), view.type == Type::kNull);
   }
   const double quiet = std::bit_cast<double>(0x7FF8'0000'0000'0123);  // a NaN with a payload
-  EXPECT_EQ(std::bit_cast<std::uint64_t>(Value(ValueView::of(quiet)).view().real),
-            0x7FF8'0000'0000'0123U);
+  EXPECT_EQ(std::bit_cast<std::uint64_t>(Value(ValueView::of(quiet)).view().real), 0x7FF8'0000'0000'0123U);
 }
 
 TEST(Value, LookupsAreEqualExactlyWhenTheKeysAre) {

@@ -42,8 +42,7 @@ inline std::string refusal_of(std::string_view body) {
     const Body read(body);
     return "";
   } catch (const Error& error) {
-    return error.code() == ErrorCode::kInvalidInput ? error.what()
-                                                    : std::string("wrong code: ") + error.what();
+    return error.code() == ErrorCode::kInvalidInput ? error.what() : std::string("wrong code: ") + error.what();
   }
 }
 

@@ -131,21 +131,16 @@ TEST(WireMalformed, NamesWhatIsWrongInATable) {
       {R"({"table":"t","key":[["a","varchar"]],"columns":[]})", "unknown column kind \"varchar\""},
       {R"({"table":"t","key":[["a","text"]],"columns":[["b",""]]})", "unknown column kind \"\""},
   };
-  for (const Malformed& c : cases)
-    expect_refused(c, R"({"tables":[)" + c.text + R"(],"changes":[]})");
-  expect_refused({"tables is an object", "the array \"tables\" expected"},
-                 R"({"tables":{},"changes":[]})");
-  expect_refused({"tables is null", "the array \"tables\" expected"},
-                 R"({"tables":null,"changes":[]})");
+  for (const Malformed& c : cases) expect_refused(c, R"({"tables":[)" + c.text + R"(],"changes":[]})");
+  expect_refused({"tables is an object", "the array \"tables\" expected"}, R"({"tables":{},"changes":[]})");
+  expect_refused({"tables is null", "the array \"tables\" expected"}, R"({"tables":null,"changes":[]})");
 }
 
 TEST(WireMalformed, ATableOfMoreColumnsThanAPlaceCanNameIsRefused) {
   std::string columns;
-  for (int i = 0; i < 65536; ++i)
-    columns += (i == 0 ? "" : ",") + R"(["c)"s + std::to_string(i) + R"(","text"])";
+  for (int i = 0; i < 65536; ++i) columns += (i == 0 ? "" : ",") + R"(["c)"s + std::to_string(i) + R"(","text"])";
   expect_refused({"65,536 columns", "too many columns"},
-                 R"({"tables":[{"table":"t","key":[["a","text"]],"columns":[)" + columns +
-                     R"(]}],"changes":[]})");
+                 R"({"tables":[{"table":"t","key":[["a","text"]],"columns":[)" + columns + R"(]}],"changes":[]})");
 }
 
 TEST(WireMalformed, WhatIsNotJsonIsRefused) {
@@ -216,9 +211,7 @@ TEST(WireMalformed, WhatIsNotJsonIsRefused) {
 }
 
 TEST(WireMalformed, NestingIsLimitedTo16) {
-  const auto nested = [](std::size_t depth) {
-    return std::string(depth, '[') + "1" + std::string(depth, ']');
-  };
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + "1" + std::string(depth, ']'); };
   const auto accepts = [](const std::string& text) {
     simdjson::dom::parser parser;
     try {
@@ -230,8 +223,7 @@ TEST(WireMalformed, NestingIsLimitedTo16) {
     }
   };
   for (const std::size_t depth : {1U, 6U, 10U, 15U}) EXPECT_TRUE(accepts(nested(depth))) << depth;
-  for (const std::size_t depth : {17U, 18U, 100U, 1024U, 1'000'000U})
-    EXPECT_FALSE(accepts(nested(depth))) << depth;
+  for (const std::size_t depth : {17U, 18U, 100U, 1024U, 1'000'000U}) EXPECT_FALSE(accepts(nested(depth))) << depth;
   EXPECT_NE(refusal_of(body_of(R"([0,"d",[)" + nested(20) + ",1]]")), "");
   EXPECT_NE(refusal_of(R"({"tables":[],"changes":[],"x":)" + nested(1'000'000) + "}"), "");
 
@@ -247,8 +239,7 @@ constexpr std::string_view kWhole =
 TEST(WireMalformed, ABodyCutAtAnyByteIsRefused) {
   ASSERT_EQ(refusal_of(kWhole), "");
   for (std::size_t length = 0; length < kWhole.size(); ++length) {
-    EXPECT_EQ(refusal_of(kWhole.substr(0, length)).rfind("malformed body: ", 0), 0U)
-        << kWhole.substr(0, length);
+    EXPECT_EQ(refusal_of(kWhole.substr(0, length)).rfind("malformed body: ", 0), 0U) << kWhole.substr(0, length);
   }
 }
 
@@ -266,8 +257,7 @@ TEST(WireMalformed, ABodyWithAnyByteChangedIsReadOrRefusedAndNothingElse) {
 
 TEST(WireMalformed, AMissingMemberIsNamed) {
   simdjson::dom::parser parser;
-  const auto root = parse_body(
-      parser, R"({"text":"x","integer":1,"array":[],"big":9223372036854775808,"real":1.5})");
+  const auto root = parse_body(parser, R"({"text":"x","integer":1,"array":[],"big":9223372036854775808,"real":1.5})");
   const auto message = [](const auto& read) -> std::string {
     try {
       read();

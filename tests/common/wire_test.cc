@@ -32,15 +32,13 @@ TEST(Wire, ReadsATable) {
 }
 
 TEST(Wire, ReadsATableOfOnlyKeyColumns) {
-  const Body body(
-      R"({"tables":[{"table":"t","key":[["id","text"]],"columns":[]}],"changes":[[0,"i",["x"],[]]]})");
+  const Body body(R"({"tables":[{"table":"t","key":[["id","text"]],"columns":[]}],"changes":[[0,"i",["x"],[]]]})");
   EXPECT_TRUE(body.changes.at(0).values.empty());
   EXPECT_TRUE(body.changes.at(0).columns.empty());
 }
 
 TEST(Wire, ReadsTheThreeOperations) {
-  const Body body(
-      body_of(R"([0,"i",["k",1],["x",null,0.5]], [0,"u",["k",1],["y"],[0],77], [0,"d",["k",1]])"));
+  const Body body(body_of(R"([0,"i",["k",1],["x",null,0.5]], [0,"u",["k",1],["y"],[0],77], [0,"d",["k",1]])"));
   ASSERT_EQ(body.changes.size(), 3U);
   const WireChange& insert = body.changes[0];
   EXPECT_EQ(insert.op, Op::kInsert);
@@ -56,10 +54,9 @@ TEST(Wire, ReadsTheThreeOperations) {
 }
 
 TEST(Wire, PartsThatDoNotApplyMayBeNull) {
-  for (const char* change :
-       {R"([0,"d",["k",1],null,null,5])", R"([0,"d",["k",1],[],null])", R"([0,"d",["k",1],null])",
-        R"([0,"i",["k",1],["x",null,1],null,null])", R"([0,"i",["k",1],["x",1],[0,2],-5])",
-        R"([0,"u",["k",1],[],[]])", R"([0,"u",["k",1],null,[]])"}) {
+  for (const char* change : {R"([0,"d",["k",1],null,null,5])", R"([0,"d",["k",1],[],null])", R"([0,"d",["k",1],null])",
+                             R"([0,"i",["k",1],["x",null,1],null,null])", R"([0,"i",["k",1],["x",1],[0,2],-5])",
+                             R"([0,"u",["k",1],[],[]])", R"([0,"u",["k",1],null,[]])"}) {
     EXPECT_EQ(test::refusal_of(body_of(change)), "") << change;
   }
 }
@@ -69,8 +66,7 @@ TEST(Wire, AChangeIsReadIntoVectorsThatWereUsed) {
   simdjson::dom::parser parser;
   WireChange change;
   for (const auto element : array_member(
-           parse_body(parser, body_of(R"([0,"i",["k",1],["x",null,0.5],null,9],[0,"d",["l",2]])")),
-           "changes")) {
+           parse_body(parser, body_of(R"([0,"i",["k",1],["x",null,0.5],null,9],[0,"d",["l",2]])")), "changes")) {
     body.reader.change(element, change);
   }
   EXPECT_EQ(change.op, Op::kDelete);
@@ -82,8 +78,7 @@ TEST(Wire, AChangeIsReadIntoVectorsThatWereUsed) {
 
 WireValue value_read(const std::string& json) {
   static std::vector<std::unique_ptr<Body>> kept;  // views live as long as their body
-  kept.push_back(
-      std::make_unique<Body>(body_of(R"([0,"i",[)" + json + R"(,1],[null,null,null]])")));
+  kept.push_back(std::make_unique<Body>(body_of(R"([0,"i",[)" + json + R"(,1],[null,null,null]])")));
   return kept.back()->changes.at(0).key.at(0);
 }
 
@@ -109,8 +104,8 @@ TEST(Wire, ReadsEveryTypeOfValue) {
 TEST(Wire, TextsReadBack) {
   std::string all;
   for (int byte = 0; byte < 128; ++byte) all += static_cast<char>(byte);
-  for (const std::string& text : {std::string(), all, std::string(100'000, 'x'),
-                                  std::string("价格 🧾 é"), std::string(3, '\0')}) {
+  for (const std::string& text :
+       {std::string(), all, std::string(100'000, 'x'), std::string("价格 🧾 é"), std::string(3, '\0')}) {
     std::string json;
     append_json_string(json, text);
     EXPECT_EQ(value_read(json).text, text);
@@ -120,8 +115,7 @@ TEST(Wire, TextsReadBack) {
 TEST(Wire, BlobsReadBack) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
-  for (const std::string& bytes :
-       {std::string(), all, all + "x", all + "xy", std::string(100'000, '\xFF')}) {
+  for (const std::string& bytes : {std::string(), all, all + "x", all + "xy", std::string(100'000, '\xFF')}) {
     std::string json;
     append_json_blob(json, bytes);
     EXPECT_EQ(value_read(json).text, bytes);
@@ -129,18 +123,16 @@ TEST(Wire, BlobsReadBack) {
 }
 
 TEST(Wire, DoublesReadBackBitByBit) {
-  for (const double value :
-       {-0.0, 0.5, 1e15, 1000000000000001.0, -1000000000000001.0, 9007199254740993.0, 1e20, 1e300,
-        9223372036854775808.0, 18446744073709551616.0, limits::denorm_min(), limits::min(),
-        limits::max(), limits::lowest(), 0.1, 1.0 / 3}) {
+  for (const double value : {-0.0, 0.5, 1e15, 1000000000000001.0, -1000000000000001.0, 9007199254740993.0, 1e20, 1e300,
+                             9223372036854775808.0, 18446744073709551616.0, limits::denorm_min(), limits::min(),
+                             limits::max(), limits::lowest(), 0.1, 1.0 / 3}) {
     std::string json;
     append_json_real(json, value);
     const WireValue read = value_read(json);
     ASSERT_EQ(read.type, WireValue::Type::kReal) << json;
     EXPECT_EQ(std::bit_cast<std::uint64_t>(read.real), std::bit_cast<std::uint64_t>(value)) << json;
   }
-  for (const double value :
-       {0.0, 1.0, -7.0, 999999999999999.0}) {  // read as integers of the same value
+  for (const double value : {0.0, 1.0, -7.0, 999999999999999.0}) {  // read as integers of the same value
     std::string json;
     append_json_real(json, value);
     const WireValue read = value_read(json);
@@ -173,12 +165,8 @@ TEST(Wire, TablesReadBack) {
 
 TEST(Wire, WritesATableAsTheProtocolShowsIt) {
   std::string json;
-  append_wire_table(
-      json,
-      {"products", {{"id", Kind::kUuid}}, {{"name", Kind::kText}, {"price", Kind::kNumeric}}});
-  EXPECT_EQ(
-      json,
-      R"({"table":"products","key":[["id","uuid"]],"columns":[["name","text"],["price","numeric"]]})");
+  append_wire_table(json, {"products", {{"id", Kind::kUuid}}, {{"name", Kind::kText}, {"price", Kind::kNumeric}}});
+  EXPECT_EQ(json, R"({"table":"products","key":[["id","uuid"]],"columns":[["name","text"],["price","numeric"]]})");
 }
 
 TEST(Wire, BlobsAreForgottenOnDemandOnly) {

@@ -478,7 +478,7 @@ class History:
                 "hub", without(hub[table], table, listed.rejected),
                 till.name, without(rows, table, listed.rejected),
             )  # fmt: skip
-        lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at)
+        lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at, self.counts["restored hubs"] > 0)
         problems += [f"{till.name}: {line}" for line in lost]
         integrity = till.device.value("pragma integrity_check")
         return problems if integrity == "ok" else [*problems, f"{till.name}: {integrity}"]

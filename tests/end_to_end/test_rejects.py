@@ -202,3 +202,35 @@ def test_settled_conflicts_are_kept_for_a_time(shop: Fleet, till: Device) -> Non
     for wrong in (-1, "many", 1.5):
         with pytest.raises(sqlite3.Error, match="whole number of days"):
             till.sql("select tidemark_configure('keep_conflicts', ?)", [wrong])
+
+
+@pytest.mark.parametrize("with_product", [False, True])
+def test_rows_that_refer_to_each_other_go_together(shop: Fleet, till: Device, with_product: bool) -> None:
+    """The one was refused for want of its parent, and now its parent is a row that waits for it."""
+    till.sql("insert into categories values ('a', 'nowhere', 'A')")
+    if with_product:
+        till.sql("insert into products values ('p', 'a', 1)")
+    till.sync()
+    till.sql("insert into categories values ('b', 'a', 'B')")
+    till.sync()
+    till.sql("update categories set parent = 'b' where id = 'a'")
+    till.sync()
+    assert shop.database.sql("select id, parent from categories order by id") == [("a", "b"), ("b", "a")]
+    assert states(till) == []
+    shop.assert_equal("categories", "products")
+
+
+def test_a_row_that_is_released_while_another_push_is_read_back(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    till.sql("insert into products values ('q', null, 1)")
+    till.push()  # accepted, and not read back
+    till.sql("select tidemark_retry(?)", [open_rejects(till)['["p"]']])
+    assert states(till) == [("products", "p", "pending"), ("products", "q", "accepted")]
+    till.sync()
+    assert states(till) == [("products", "p", "rejected")]
+    shop.hub("alter table products drop constraint products_price_check")
+    till.sql("select tidemark_retry(?)", [open_rejects(till)['["p"]']])
+    till.sync()
+    assert states(till) == []
+    shop.assert_equal("products")

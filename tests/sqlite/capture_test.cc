@@ -34,8 +34,7 @@ class Capture : public testing::TestWithParam<Shape> {
     if (db.attempt(insert_sql(shape(), {0, 1, 2, 3, 4})) != SQLITE_OK) {
       for (std::size_t i = 0; i < kRowsAtFirst; ++i) db.attempt(insert_sql(shape(), {i}));
     }
-    ASSERT_GE(db.integer("select count(*) from " + quoted(table.name)), 3)
-        << "the values are of no use";
+    ASSERT_GE(db.integer("select count(*) from " + quoted(table.name)), 3) << "the values are of no use";
     forget_log(db, table);
   }
 
@@ -54,8 +53,7 @@ TEST_P(Capture, TellsTheOldTableAfterEveryWayOfWriting) {
       std::string done;
       for (const std::string& statement : write.statements) {
         done += "\n  " + statement;
-        if (db.attempt(statement) != SQLITE_OK)
-          done += "  -- " + std::string(sqlite3_errmsg(db.handle()));
+        if (db.attempt(statement) != SQLITE_OK) done += "  -- " + std::string(sqlite3_errmsg(db.handle()));
       }
       EXPECT_EQ(wrong(db, table, before), "") << write.name << " (" << setting.name << ")" << done;
       if (HasFailure()) return;
@@ -113,12 +111,9 @@ TEST_P(Capture, TellsTheOldTableAfterRandomStatements) {
       for (std::size_t i = 1 + random() % 8; i > 0; --i) {
         const std::string statement = random_statement(shape(), random);
         done += "\n  " + statement +
-                (db.attempt(statement) == SQLITE_OK
-                     ? ""
-                     : "  -- " + std::string(sqlite3_errmsg(db.handle())));
+                (db.attempt(statement) == SQLITE_OK ? "" : "  -- " + std::string(sqlite3_errmsg(db.handle())));
       }
-      EXPECT_EQ(wrong(db, table, before), "")
-          << setting.name << ", TIDEMARK_SEED=" << seed() << done;
+      EXPECT_EQ(wrong(db, table, before), "") << setting.name << ", TIDEMARK_SEED=" << seed() << done;
       if (HasFailure()) return;
     }
   }

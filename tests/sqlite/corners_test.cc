@@ -56,66 +56,42 @@ TEST(Corners, ReplaceThroughTheRowid) {
                 table,
                 kRows,
                 {"insert or replace into t(rowid, id, n) values (2, 'd', 9)"}});
-  expect_right({"by its other names",
-                table,
-                kRows,
-                {"insert or replace into t(oid, id, n) values (2, 'd', 9)",
-                 "replace into t(_rowid_, id) values (3, 'a')"}});
-  expect_right({"update or replace of the rowid",
-                table,
-                kRows,
-                {"update or replace t set rowid = 2 where id = 'a'"}});
+  expect_right(
+      {"by its other names",
+       table,
+       kRows,
+       {"insert or replace into t(oid, id, n) values (2, 'd', 9)", "replace into t(_rowid_, id) values (3, 'a')"}});
+  expect_right({"update or replace of the rowid", table, kRows, {"update or replace t set rowid = 2 where id = 'a'"}});
   expect_right({"update of the rowid alone",
                 table,
                 kRows,
                 {"update t set rowid = 77 where id = 'a'", "update t set rowid = rowid + 100"}});
-  expect_right({"rowid and a taken key",
-                table,
-                kRows,
-                {"insert or replace into t(rowid, id, n) values (2, 'a', 9)"}});
+  expect_right({"rowid and a taken key", table, kRows, {"insert or replace into t(rowid, id, n) values (2, 'a', 9)"}});
 }
 
 TEST(Corners, ReplaceOfARowidAlias) {
   const std::string table = "create table t(id integer primary key, n integer unique, s text)";
   const std::string rows = "insert into t values (1, 10, 'x'), (2, 20, 'y'), (3, 30, 'z')";
-  expect_right({"set under the name rowid",
+  expect_right(
+      {"set under the name rowid", table, rows, {"update or replace t set rowid = 2 where id = 1"}, "t", true});
+  expect_right(
+      {"inserted under the name oid", table, rows, {"insert or replace into t(oid, n) values (2, 30)"}, "t", true});
+  expect_right({"drawn",
                 table,
                 rows,
-                {"update or replace t set rowid = 2 where id = 1"},
-                "t",
-                true});
-  expect_right({"inserted under the name oid",
-                table,
-                rows,
-                {"insert or replace into t(oid, n) values (2, 30)"},
+                {"insert or replace into t(n) values (20)", "insert into t(id, n) values (null, 40)"},
                 "t",
                 true});
   expect_right(
-      {"drawn",
-       table,
-       rows,
-       {"insert or replace into t(n) values (20)", "insert into t(id, n) values (null, 40)"},
-       "t",
-       true});
-  expect_right({"every key moved",
-                table,
-                rows,
-                {"update t set id = id + 100", "update or replace t set id = 5"},
-                "t",
-                true});
+      {"every key moved", table, rows, {"update t set id = id + 100", "update or replace t set id = 5"}, "t", true});
 }
 
 TEST(Corners, ReplaceThroughADefault) {
-  const std::string table =
-      "create table t(id text primary key, n integer not null default 1 unique, s text)";
-  expect_right({"NULL becomes the default, which is taken",
-                table,
-                kRows,
-                {"insert or replace into t values ('d', null, 'w')"}});
-  expect_right({"update to NULL becomes the default",
-                table,
-                kRows,
-                {"update or replace t set n = null where id = 'b'"}});
+  const std::string table = "create table t(id text primary key, n integer not null default 1 unique, s text)";
+  expect_right(
+      {"NULL becomes the default, which is taken", table, kRows, {"insert or replace into t values ('d', null, 'w')"}});
+  expect_right(
+      {"update to NULL becomes the default", table, kRows, {"update or replace t set n = null where id = 'b'"}});
 }
 
 TEST(Corners, ReplaceThroughAnIndexOfAnotherCollation) {
@@ -148,8 +124,7 @@ TEST(Corners, ReplaceThroughAKeyOfAnotherCollation) {
 }
 
 TEST(Corners, ReplaceThroughAGeneratedColumn) {
-  const std::string virtually =
-      "create table t(id text primary key, n integer, s text, g as (upper(s)) unique)";
+  const std::string virtually = "create table t(id text primary key, n integer, s text, g as (upper(s)) unique)";
   const std::string stored =
       "create table t(id text primary key, n integer, s text, g text as (upper(s)) stored); create "
       "unique index u on t(g)";
@@ -168,13 +143,13 @@ TEST(Corners, ReplaceThroughAGeneratedColumn) {
 TEST(Corners, TablesNamedAsTheRowsOfATrigger) {
   for (const char* name : {"old", "new", "OLD", "New"}) {
     const std::string n = name;
-    const Corner corner{name,
-                        "create table " + n + "(id text primary key, n integer unique)",
-                        "insert into " + n + " values ('a', 1), ('b', 2), ('c', 3)",
-                        {"update or replace " + n + " set n = 2 where id = 'a'",
-                         "insert or replace into " + n + " values ('d', 3)",
-                         "update " + n + " set id = 'e' where id = 'd'"},
-                        n};
+    const Corner corner{
+        name,
+        "create table " + n + "(id text primary key, n integer unique)",
+        "insert into " + n + " values ('a', 1), ('b', 2), ('c', 3)",
+        {"update or replace " + n + " set n = 2 where id = 'a'", "insert or replace into " + n + " values ('d', 3)",
+         "update " + n + " set id = 'e' where id = 'd'"},
+        n};
     expect_right(corner);
   }
 }
@@ -184,10 +159,8 @@ TEST(Corners, AnInsertLogsOnlyWhatItReplaces) {
     const std::string n = name;
     const Database db;
     load_tidemark(db);
-    db.run("create table " + n + "(id text primary key, n integer); select tidemark_track('" + n +
-           "')");
-    for (int i = 0; i < 20; ++i)
-      db.run("insert into " + n + " values ('k' || " + std::to_string(i) + ", 1)");
+    db.run("create table " + n + "(id text primary key, n integer); select tidemark_track('" + n + "')");
+    for (int i = 0; i < 20; ++i) db.run("insert into " + n + " values ('k' || " + std::to_string(i) + ", 1)");
     EXPECT_EQ(db.integer("select count(*) from tidemark_log_1"), 20) << n;
   }
 }
@@ -247,20 +220,10 @@ TEST(Corners, KeysThatAreEqualAndNotTheSame) {
 }
 
 TEST(Corners, ReplaceOfSeveralRowsAtOnce) {
-  const std::string table =
-      "create table t(id text primary key, n integer unique, s text unique, unique (s, n))";
-  expect_right({"one row knocks out three",
-                table,
-                kRows,
-                {"insert or replace into t values ('a', 2, 'z')"}});
-  expect_right({"an update knocks out two",
-                table,
-                kRows,
-                {"update or replace t set n = 2, s = 'z' where id = 'a'"}});
-  expect_right({"an update of all rows leaves one",
-                table,
-                kRows,
-                {"update or replace t set n = 7, s = 'w'"}});
+  const std::string table = "create table t(id text primary key, n integer unique, s text unique, unique (s, n))";
+  expect_right({"one row knocks out three", table, kRows, {"insert or replace into t values ('a', 2, 'z')"}});
+  expect_right({"an update knocks out two", table, kRows, {"update or replace t set n = 2, s = 'z' where id = 'a'"}});
+  expect_right({"an update of all rows leaves one", table, kRows, {"update or replace t set n = 7, s = 'w'"}});
   expect_right({"a row replaced twice in a statement",
                 table,
                 kRows,

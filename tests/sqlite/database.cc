@@ -35,8 +35,7 @@ using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
 Prepared prepare(sqlite3* db, std::string_view& sql, std::string_view whole) {
   sqlite3_stmt* statement = nullptr;
   const char* rest = nullptr;
-  const int code =
-      sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement, &rest);
+  const int code = sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement, &rest);
   if (code != SQLITE_OK) fail(db, whole);
   sql.remove_prefix(static_cast<std::size_t>(rest - sql.data()));
   return Prepared(statement);
@@ -89,12 +88,9 @@ void bind(sqlite3_stmt* statement, int parameter, const Cell& cell) {
     case SQLITE_INTEGER: sqlite3_bind_int64(statement, parameter, cell.as_integer()); return;
     case SQLITE_FLOAT: sqlite3_bind_double(statement, parameter, cell.as_real()); return;
     case SQLITE_TEXT:
-      sqlite3_bind_text64(statement, parameter, bytes, cell.bytes.size(), SQLITE_TRANSIENT,
-                          SQLITE_UTF8);
+      sqlite3_bind_text64(statement, parameter, bytes, cell.bytes.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
       return;
-    case SQLITE_BLOB:
-      sqlite3_bind_blob64(statement, parameter, bytes, cell.bytes.size(), SQLITE_TRANSIENT);
-      return;
+    case SQLITE_BLOB: sqlite3_bind_blob64(statement, parameter, bytes, cell.bytes.size(), SQLITE_TRANSIENT); return;
     default: sqlite3_bind_null(statement, parameter);
   }
 }
@@ -109,8 +105,7 @@ Cell cell_of(sqlite3_stmt* statement, int column) {
     }
     case SQLITE_BLOB: {
       const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, column));
-      return Cell::blob(
-          {bytes ? bytes : "", static_cast<std::size_t>(sqlite3_column_bytes(statement, column))});
+      return Cell::blob({bytes ? bytes : "", static_cast<std::size_t>(sqlite3_column_bytes(statement, column))});
     }
     default: return {};
   }
@@ -167,9 +162,7 @@ std::string Database::text(std::string_view sql) const {
   return found[0][0].type == SQLITE_TEXT ? found[0][0].bytes : show(found[0][0]);
 }
 
-std::int64_t Database::integer(std::string_view sql) const {
-  return rows(sql).at(0).at(0).as_integer();
-}
+std::int64_t Database::integer(std::string_view sql) const { return rows(sql).at(0).at(0).as_integer(); }
 
 int Database::close() {
   const int code = sqlite3_close(handle_);

@@ -50,8 +50,7 @@ class SqlFailure : public std::runtime_error {
 
 class Database {
  public:
-  explicit Database(const std::string& path = ":memory:",
-                    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  explicit Database(const std::string& path = ":memory:", int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   ~Database() { sqlite3_close_v2(handle_); }
   Database(Database&& other) noexcept : handle_(other.handle_) { other.handle_ = nullptr; }
   Database(const Database&) = delete;

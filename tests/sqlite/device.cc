@@ -25,8 +25,7 @@ const std::vector<Setting>& settings() {
       {"as it comes"},
       {"recursive triggers, foreign keys, WAL", true, true, true, true, true},
       {"no extension", false},
-      {"no extension, recursive triggers, schema not trusted, WAL", false, true, false, false,
-       true},
+      {"no extension, recursive triggers, schema not trusted, WAL", false, true, false, false, true},
   };
   return all;
 }

@@ -40,9 +40,7 @@ void* resize(void* memory, std::size_t size) {
 }
 
 void* sqlite_malloc(int size) { return allocate(static_cast<std::size_t>(size)); }
-void* sqlite_realloc(void* memory, int size) {
-  return resize(memory, static_cast<std::size_t>(size));
-}
+void* sqlite_realloc(void* memory, int size) { return resize(memory, static_cast<std::size_t>(size)); }
 int sqlite_size(void* memory) { return static_cast<int>(malloc_usable_size(memory)); }
 int sqlite_roundup(int size) { return (size + 7) & ~7; }
 int sqlite_init(void*) { return SQLITE_OK; }
@@ -60,8 +58,7 @@ char* curl_strdup(const char* text) {
 
 unsigned seed() {
   const char* const given = std::getenv("TIDEMARK_SEED");
-  const auto seed =
-      given ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device()();
+  const auto seed = given ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device()();
   std::cout << "TIDEMARK_SEED=" << seed << std::endl;
   return seed;
 }
@@ -104,12 +101,8 @@ void* operator new(std::size_t size) {
   return memory;
 }
 void* operator new[](std::size_t size) { return operator new(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return tidemark::test::allocate(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  return tidemark::test::allocate(size);
-}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return tidemark::test::allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return tidemark::test::allocate(size); }
 void operator delete(void* memory) noexcept { tidemark::test::release(memory); }
 void operator delete[](void* memory) noexcept { tidemark::test::release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { tidemark::test::release(memory); }

@@ -29,17 +29,14 @@ constexpr char kThousand[] =
 TEST(Fill, ATextKeyIsAVersion7UuidOfNow) {
   for (const char* type : {"text", "varchar(36)", "character(36)", "clob"}) {
     const Folder folder;
-    const Database db =
-        plain(folder, "create table t(id " + std::string(type) + " primary key, n integer)");
+    const Database db = plain(folder, "create table t(id " + std::string(type) + " primary key, n integer)");
     db.run(std::string("insert into t(n) select i") + kThousand);
     const std::regex form("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
     std::string variants;
-    for (const Cells& row :
-         db.rows("select id, abs((julianday('now') - 2440587.5) * 86400000) from t")) {
+    for (const Cells& row : db.rows("select id, abs((julianday('now') - 2440587.5) * 86400000) from t")) {
       ASSERT_TRUE(std::regex_match(row[0].bytes, form)) << row[0];
       variants += row[0].bytes[19];
-      const std::int64_t ms =
-          std::stoll(row[0].bytes.substr(0, 8) + row[0].bytes.substr(9, 4), nullptr, 16);
+      const std::int64_t ms = std::stoll(row[0].bytes.substr(0, 8) + row[0].bytes.substr(9, 4), nullptr, 16);
       EXPECT_LT(std::abs(static_cast<double>(ms) - row[1].as_real()), 60000);
     }
     for (const char digit : {'8', '9', 'a', 'b'})
@@ -59,9 +56,7 @@ TEST(Fill, ABlobKeyIs16BytesOfTheSame) {
   for (const Cells& row : db.rows("select id, (julianday('now') - 2440587.5) * 86400000 from t")) {
     ASSERT_EQ(row[0].type, SQLITE_BLOB);
     ASSERT_EQ(row[0].bytes.size(), 16U);
-    const auto byte = [&](int i) {
-      return static_cast<unsigned char>(row[0].bytes[static_cast<std::size_t>(i)]);
-    };
+    const auto byte = [&](int i) { return static_cast<unsigned char>(row[0].bytes[static_cast<std::size_t>(i)]); };
     EXPECT_EQ(byte(6) >> 4, 7);
     EXPECT_EQ(byte(8) >> 6, 2);
     variants.insert(byte(8));
@@ -86,16 +81,14 @@ TEST(Fill, TheKeyThatWasFilledIsWhatIsPending) {
         "insert into t(n) values (1) on conflict(n) do update set n = 9");
     EXPECT_EQ(wrong(db, table, before), "");
     EXPECT_EQ(db.integer("select count(*) from t where id is null"), 0);
-    EXPECT_GE(db.integer("select count(*) from tidemark_pending"),
-              db.integer("select count(*) from t"));
+    EXPECT_GE(db.integer("select count(*) from tidemark_pending"), db.integer("select count(*) from t"));
   }
 }
 
 TEST(Fill, WorksWhereAColumnHasTheRowidsName) {
   for (const char* names : {"rowid, x", "oid, x", "rowid, oid", "_rowid_, rowid"}) {
     const Folder folder;
-    const Database db =
-        plain(folder, "create table t(id text primary key, " + std::string(names) + ")");
+    const Database db = plain(folder, "create table t(id text primary key, " + std::string(names) + ")");
     db.run("insert into t values (null, 5, 5), ('given', 5, 5), (null, 1, 2)");
     EXPECT_EQ(db.integer("select count(*) from t where length(id) = 36"), 2) << names;
     EXPECT_EQ(db.integer("select count(*) from t where id = 'given'"), 1) << names;
@@ -115,11 +108,10 @@ TEST(Fill, LeavesGivenAndOtherKeysAlone) {
     const Database db = plain(folder, create);
     db.run(insert);
     EXPECT_EQ(db.integer("select count(*) from t where length(cast(t.rowid as text)) > 5"), 0);
-    EXPECT_EQ(db.integer("select count(*) from (select * from t where typeof(" +
-                         std::string(create[15] == 'x' ? "x" : "id") +
-                         ") in ('text', 'blob')) where length(" + (create[15] == 'x' ? "x" : "id") +
-                         ") >= 16"),
-              0)
+    EXPECT_EQ(
+        db.integer("select count(*) from (select * from t where typeof(" + std::string(create[15] == 'x' ? "x" : "id") +
+                   ") in ('text', 'blob')) where length(" + (create[15] == 'x' ? "x" : "id") + ") >= 16"),
+        0)
         << create;
   }
 }
@@ -132,16 +124,14 @@ TEST(Fill, ANullKeyOfANotNullColumnIsRefusedAsBefore) {
 
 TEST(Fill, ADefaultOfTheTableComesFirst) {
   const Folder folder;
-  const Database db =
-      plain(folder, "create table t(id text primary key default (lower(hex(randomblob(16)))), n)");
+  const Database db = plain(folder, "create table t(id text primary key default (lower(hex(randomblob(16)))), n)");
   db.run("insert into t(n) values (1)");
   EXPECT_EQ(db.text("select length(id) from t"), "32");
 }
 
 TEST(Fill, AForeignKeyMaySeeIt) {
   const Folder folder;
-  const Database db =
-      plain(folder, "create table t(id text primary key, up text references t(id))");
+  const Database db = plain(folder, "create table t(id text primary key, up text references t(id))");
   db.run(
       "pragma foreign_keys = on; insert into t(up) values (null); insert into t(up) select id from "
       "t");

@@ -21,8 +21,7 @@ void expect_refused(const Database& db, const Refusal& c) {
   EXPECT_EQ(db.attempt(c.sql), c.code) << c.sql;
   const std::string message = db.failure(c.sql);
   EXPECT_NE(message.find(c.message), std::string::npos) << c.sql << " says: " << message;
-  if (c.hint)
-    EXPECT_NE(message.find(". Hint: "), std::string::npos) << c.sql << " says: " << message;
+  if (c.hint) EXPECT_NE(message.find(". Hint: "), std::string::npos) << c.sql << " says: " << message;
 }
 
 TEST(Functions, RefuseWrongNumbersOfArguments) {
@@ -31,13 +30,10 @@ TEST(Functions, RefuseWrongNumbersOfArguments) {
   for (const char* call :
        {"tidemark_version(1)", "tidemark_uuid(1)", "tidemark_uuid_blob(null)", "tidemark_status(1)",
         "tidemark_connect()", "tidemark_connect('http://x')", "tidemark_connect('http://x', 'u')",
-        "tidemark_connect('http://x', 'u', 's', '{}', 1)", "tidemark_disconnect(1)",
-        "tidemark_track()", "tidemark_track('t', '{}', 1)", "tidemark_untrack()",
-        "tidemark_untrack('t', '{}', 1)", "tidemark_sync(1)", "tidemark_pull(1)",
-        "tidemark_push(1)"}) {
-    EXPECT_NE(db.failure("select " + std::string(call)).find("wrong number of arguments"),
-              std::string::npos)
-        << call;
+        "tidemark_connect('http://x', 'u', 's', '{}', 1)", "tidemark_disconnect(1)", "tidemark_track()",
+        "tidemark_track('t', '{}', 1)", "tidemark_untrack()", "tidemark_untrack('t', '{}', 1)", "tidemark_sync(1)",
+        "tidemark_pull(1)", "tidemark_push(1)"}) {
+    EXPECT_NE(db.failure("select " + std::string(call)).find("wrong number of arguments"), std::string::npos) << call;
   }
 }
 
@@ -59,35 +55,29 @@ TEST(Functions, RefuseArgumentsOfAnotherType) {
       {"select tidemark_track('t', '{\"keys\":')", SQLITE_ERROR, "options must be a JSON object"},
       {"select tidemark_track('t', '{\"key\":\"given\"}')", SQLITE_ERROR, "unknown option \"key\""},
       {"select tidemark_track('t', '{\"keys\":\"mine\"}')", SQLITE_ERROR, "\"given\" or \"hub\""},
-      {"select tidemark_track('t', '{\"keys\":1}')", SQLITE_ERROR, "option \"keys\" must be a text",
-       false},
+      {"select tidemark_track('t', '{\"keys\":1}')", SQLITE_ERROR, "option \"keys\" must be a text", false},
       {"select tidemark_untrack(5)", SQLITE_ERROR, "table must be a text"},
       {"select tidemark_untrack('t', 'x')", SQLITE_ERROR, "options must be a JSON object"},
-      {"select tidemark_untrack('t', '{\"force\":true}')", SQLITE_ERROR,
-       "unknown option \"force\""},
+      {"select tidemark_untrack('t', '{\"force\":true}')", SQLITE_ERROR, "unknown option \"force\""},
       {"select tidemark_connect(5, 'u', 's')", SQLITE_ERROR, "url must be a text"},
       {"select tidemark_connect('http://x', null, 's')", SQLITE_ERROR, "user must be a text"},
       {"select tidemark_connect('http://x', 'u', x'00')", SQLITE_ERROR, "secret must be a text"},
       {"select tidemark_connect('', 'u', 's')", SQLITE_ERROR, "is not an http or https URL"},
-      {"select tidemark_connect('127.0.0.1:8880', 'u', 's')", SQLITE_ERROR,
-       "is not an http or https URL"},
+      {"select tidemark_connect('127.0.0.1:8880', 'u', 's')", SQLITE_ERROR, "is not an http or https URL"},
       {"select tidemark_connect('ftp://x', 'u', 's')", SQLITE_ERROR, "is not an http or https URL"},
-      {"select tidemark_connect('file:///etc/passwd', 'u', 's')", SQLITE_ERROR,
-       "is not an http or https URL"},
-      {"select tidemark_connect('http://x', 'u', 's', '[]')", SQLITE_ERROR,
-       "options must be a JSON object"},
-      {"select tidemark_connect('http://x', 'u', 's', '{\"port\":1}')", SQLITE_ERROR,
-       "unknown option \"port\""},
-      {"select tidemark_connect('http://x', 'u', 's', '{\"timeout\":\"5\"}')", SQLITE_ERROR,
-       "whole number of seconds", false},
-      {"select tidemark_connect('http://x', 'u', 's', '{\"timeout\":-1}')", SQLITE_ERROR,
-       "whole number of seconds", false},
-      {"select tidemark_connect('http://x', 'u', 's', '{\"timeout\":1.5}')", SQLITE_ERROR,
-       "whole number of seconds", false},
-      {"select tidemark_connect('http://x', 'u', 's', '{\"ca\":5}')", SQLITE_ERROR,
-       "option \"ca\" must be a text", false},
-      {"select tidemark_connect('http://x', 'u', 's', '{\"name\":5}')", SQLITE_ERROR,
-       "option \"name\" must be a text", false},
+      {"select tidemark_connect('file:///etc/passwd', 'u', 's')", SQLITE_ERROR, "is not an http or https URL"},
+      {"select tidemark_connect('http://x', 'u', 's', '[]')", SQLITE_ERROR, "options must be a JSON object"},
+      {"select tidemark_connect('http://x', 'u', 's', '{\"port\":1}')", SQLITE_ERROR, "unknown option \"port\""},
+      {"select tidemark_connect('http://x', 'u', 's', '{\"timeout\":\"5\"}')", SQLITE_ERROR, "whole number of seconds",
+       false},
+      {"select tidemark_connect('http://x', 'u', 's', '{\"timeout\":-1}')", SQLITE_ERROR, "whole number of seconds",
+       false},
+      {"select tidemark_connect('http://x', 'u', 's', '{\"timeout\":1.5}')", SQLITE_ERROR, "whole number of seconds",
+       false},
+      {"select tidemark_connect('http://x', 'u', 's', '{\"ca\":5}')", SQLITE_ERROR, "option \"ca\" must be a text",
+       false},
+      {"select tidemark_connect('http://x', 'u', 's', '{\"name\":5}')", SQLITE_ERROR, "option \"name\" must be a text",
+       false},
   };
   for (const Refusal& c : cases) expect_refused(db, c);
   EXPECT_EQ(db.integer("select count(*) from sqlite_master where name like 'tidemark%'"), 0);
@@ -100,8 +90,7 @@ TEST(Functions, RefuseOptionsOfUntrackThatAreNotTrueOrFalse) {
       "create table t(id text primary key); insert into t values ('a'); select "
       "tidemark_track('t')");
   for (const char* options : {"{\"discard\":\"yes\"}", "{\"discard\":1}", "{\"discard\":null}"}) {
-    const std::string message =
-        db.failure("select tidemark_untrack('t', '" + std::string(options) + "')");
+    const std::string message = db.failure("select tidemark_untrack('t', '" + std::string(options) + "')");
     EXPECT_NE(message, "") << options;
     EXPECT_EQ(message.find("internal error"), std::string::npos) << options << ": " << message;
   }
@@ -120,8 +109,7 @@ TEST(Functions, SyncNeedsAConnectionToAHub) {
   load_tidemark(db);
   for (const bool tracked : {false, true}) {
     if (tracked) db.run("create table t(id text primary key); select tidemark_track('t')");
-    for (const char* sql :
-         {"select tidemark_sync()", "select tidemark_pull()", "select tidemark_push()"}) {
+    for (const char* sql : {"select tidemark_sync()", "select tidemark_pull()", "select tidemark_push()"}) {
       expect_refused(db, {sql, SQLITE_MISUSE, "not connected to a hub"});
       EXPECT_NE(db.failure(sql).find("tidemark_connect("), std::string::npos);
     }
@@ -134,13 +122,11 @@ TEST(Functions, TheNetworkIsNotTouchedWhileTheCallerHoldsAWriteLock) {
   const Database db(folder.file("t.db"));
   load_tidemark(db);
   db.run("create table t(id text primary key)");
-  for (const char* begin :
-       {"begin immediate", "begin exclusive", "begin; insert into t values (null)",
-        "savepoint s; delete from t where id = 'x'"}) {
+  for (const char* begin : {"begin immediate", "begin exclusive", "begin; insert into t values (null)",
+                            "savepoint s; delete from t where id = 'x'"}) {
     db.run(begin);
-    for (const char* sql :
-         {"select tidemark_connect('http://127.0.0.1:1', 'u', 's')", "select tidemark_sync()",
-          "select tidemark_pull()", "select tidemark_push()"}) {
+    for (const char* sql : {"select tidemark_connect('http://127.0.0.1:1', 'u', 's')", "select tidemark_sync()",
+                            "select tidemark_pull()", "select tidemark_push()"}) {
       expect_refused(db, {sql, SQLITE_MISUSE, "this transaction has written"});
       EXPECT_NE(db.failure(sql).find("COMMIT first"), std::string::npos);
     }
@@ -154,10 +140,9 @@ TEST(Functions, AStatementThatWritesCannotSync) {
   const Database db(folder.file("t.db"));
   load_tidemark(db);
   db.run("create table t(id text primary key, n)");
-  for (const char* sql :
-       {"insert into t values ('a', tidemark_sync())",
-        "create table u as select tidemark_connect('http://127.0.0.1:1', 'u', 's') as x",
-        "update t set n = tidemark_pull()"}) {
+  for (const char* sql : {"insert into t values ('a', tidemark_sync())",
+                          "create table u as select tidemark_connect('http://127.0.0.1:1', 'u', 's') as x",
+                          "update t set n = tidemark_pull()"}) {
     if (std::string(sql).find("update") == 0) db.run("insert into t values ('b', 1)");
     EXPECT_NE(db.failure(sql), "") << sql;
   }
@@ -168,26 +153,20 @@ TEST(Functions, ADeadHubIsAnInputOutputErrorWithAHint) {
   const Folder folder;
   const Database db(folder.file("t.db"));
   load_tidemark(db);
-  expect_refused(
-      db, {"select tidemark_connect('http://127.0.0.1:1', 'u', 's')", SQLITE_IOERR, "127.0.0.1"});
+  expect_refused(db, {"select tidemark_connect('http://127.0.0.1:1', 'u', 's')", SQLITE_IOERR, "127.0.0.1"});
   EXPECT_EQ(db.integer("select count(*) from sqlite_master"), 0) << "nothing was kept";
   db.run("begin; select 1");
-  expect_refused(
-      db, {"select tidemark_connect('http://127.0.0.1:1', 'u', 's')", SQLITE_IOERR, "127.0.0.1"});
+  expect_refused(db, {"select tidemark_connect('http://127.0.0.1:1', 'u', 's')", SQLITE_IOERR, "127.0.0.1"});
   db.run("commit");
 }
 
 TEST(Functions, AReadOnlyDatabaseIsRefused) {
   const Folder folder;
-  {
-    Database(folder.file("t.db"))
-        .run("create table t(id text primary key); insert into t values ('a')");
-  }
+  { Database(folder.file("t.db")).run("create table t(id text primary key); insert into t values ('a')"); }
   const Database db(folder.file("t.db"), SQLITE_OPEN_READONLY);
   load_tidemark(db);
-  for (const char* sql :
-       {"select tidemark_track('t')", "select tidemark_connect('http://127.0.0.1:1', 'u', 's')",
-        "select tidemark_sync()"}) {
+  for (const char* sql : {"select tidemark_track('t')", "select tidemark_connect('http://127.0.0.1:1', 'u', 's')",
+                          "select tidemark_sync()"}) {
     EXPECT_EQ(db.attempt(sql) & 0xFF, SQLITE_READONLY) << sql << ": " << db.failure(sql);
     EXPECT_NE(db.failure(sql).find("Hint: "), std::string::npos) << sql << ": " << db.failure(sql);
   }
@@ -216,21 +195,16 @@ TEST(Functions, UuidsAreVersion7AndRise) {
     EXPECT_TRUE(std::regex_match(uuid, form)) << uuid;
     EXPECT_TRUE(seen.insert(uuid).second);
   }
-  const std::int64_t ms =
-      std::stoll(db.text("select replace(substr(tidemark_uuid(), 1, 13), '-', '')"), nullptr, 16);
-  EXPECT_LT(std::abs(ms - db.integer(
-                              "select cast((julianday('now') - 2440587.5) * 86400000 as integer)")),
-            1000);
+  const std::int64_t ms = std::stoll(db.text("select replace(substr(tidemark_uuid(), 1, 13), '-', '')"), nullptr, 16);
+  EXPECT_LT(std::abs(ms - db.integer("select cast((julianday('now') - 2440587.5) * 86400000 as integer)")), 1000);
   const Cell blob = db.rows("select tidemark_uuid_blob()").at(0).at(0);
   ASSERT_EQ(blob.type, SQLITE_BLOB);
   ASSERT_EQ(blob.bytes.size(), 16U);
   EXPECT_EQ(blob.bytes[6] >> 4 & 15, 7);
   EXPECT_EQ(static_cast<unsigned char>(blob.bytes[8]) >> 6, 2);
-  EXPECT_EQ(
-      db.integer(
-          "select count(distinct u) from (select tidemark_uuid() as u from (with recursive n(i) as "
-          "(select 1 union all select i + 1 from n where i < 5000) select * from n))"),
-      5000)
+  EXPECT_EQ(db.integer("select count(distinct u) from (select tidemark_uuid() as u from (with recursive n(i) as "
+                       "(select 1 union all select i + 1 from n where i < 5000) select * from n))"),
+            5000)
       << "each row has its own";
 }
 

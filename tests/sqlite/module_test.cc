@@ -17,8 +17,7 @@ std::string output_of(const std::string& command) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   std::string text;
   char buffer[4096];
-  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, pipe.get()))
-    text.append(buffer, count);
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, pipe.get())) text.append(buffer, count);
   return text;
 }
 
@@ -32,17 +31,15 @@ TEST(Module, CallsSqliteOnlyThroughTheTableItWasGiven) {
   EXPECT_EQ(output_of("nm -D --undefined-only " TIDEMARK_EXTENSION " | grep -c sqlite3_"), "0\n");
 }
 
-const char* const kFunctions[] = {"tidemark_connect",   "tidemark_disconnect", "tidemark_pull",
-                                  "tidemark_push",      "tidemark_status",     "tidemark_sync",
-                                  "tidemark_track",     "tidemark_untrack",    "tidemark_uuid",
-                                  "tidemark_uuid_blob", "tidemark_version"};
+const char* const kFunctions[] = {"tidemark_connect", "tidemark_disconnect", "tidemark_pull",   "tidemark_push",
+                                  "tidemark_status",  "tidemark_sync",       "tidemark_track",  "tidemark_untrack",
+                                  "tidemark_uuid",    "tidemark_uuid_blob",  "tidemark_version"};
 
 TEST(Module, AddsTheFunctionsOfTheReference) {
   const Database db;
   load_tidemark(db);
   std::set<std::string> found;
-  for (const Cells& row :
-       db.rows("select name from pragma_function_list where name like 'tidemark%'"))
+  for (const Cells& row : db.rows("select name from pragma_function_list where name like 'tidemark%'"))
     found.insert(row[0].bytes);
   for (const char* name : kFunctions) EXPECT_TRUE(found.contains(name)) << name;
 }
@@ -70,8 +67,7 @@ TEST(Module, LoadsByTheShellsWayAndByAnyPath) {
   const Database db;
   sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, nullptr);
   const std::string without_suffix = TIDEMARK_EXTENSION_FOLDER "/tidemark";  // .load ./tidemark
-  EXPECT_EQ(sqlite3_load_extension(db.handle(), without_suffix.c_str(), nullptr, nullptr),
-            SQLITE_OK);
+  EXPECT_EQ(sqlite3_load_extension(db.handle(), without_suffix.c_str(), nullptr, nullptr), SQLITE_OK);
   EXPECT_NE(db.text("select tidemark_uuid()"), "NULL");
 }
 
@@ -137,11 +133,9 @@ TEST(Module, ServesManyConnectionsInManyThreads) {
         db.run(
             "pragma synchronous = off; create table t(id text primary key, n integer); select "
             "tidemark_track('t')");
-        for (int i = 0; i < 10; ++i)
-          db.run("insert into t values (null, 1); select tidemark_uuid()");
-        const bool right =
-            db.integer("select count(*) from tidemark_pending") == 10 &&
-            db.text("select tidemark_status()").find("\"pending\":10") != std::string::npos;
+        for (int i = 0; i < 10; ++i) db.run("insert into t values (null, 1); select tidemark_uuid()");
+        const bool right = db.integer("select count(*) from tidemark_pending") == 10 &&
+                           db.text("select tidemark_status()").find("\"pending\":10") != std::string::npos;
         good += right && db.close() == SQLITE_OK;
       }
     });
@@ -163,9 +157,9 @@ TEST(Module, FunctionsThatWriteCannotBeCalledFromASchema) {
   const Database db;
   load_tidemark(db);
   db.run("create table t(id text primary key, n); create table u(id text)");
-  for (const char* call : {"tidemark_track('t')", "tidemark_untrack('t')", "tidemark_sync()",
-                           "tidemark_push()", "tidemark_pull()", "tidemark_disconnect()",
-                           "tidemark_status()", "tidemark_connect('http://x', 'u', 's')"}) {
+  for (const char* call :
+       {"tidemark_track('t')", "tidemark_untrack('t')", "tidemark_sync()", "tidemark_push()", "tidemark_pull()",
+        "tidemark_disconnect()", "tidemark_status()", "tidemark_connect('http://x', 'u', 's')"}) {
     const std::string text = call;
     db.run("drop view if exists v; drop trigger if exists g");
     db.attempt("create view v as select " + text + " as x");
@@ -173,9 +167,7 @@ TEST(Module, FunctionsThatWriteCannotBeCalledFromASchema) {
         << text << ": " << db.failure("select * from v");
     db.run("drop view if exists v");
     db.attempt("create trigger g after insert on u begin select " + text + "; end");
-    EXPECT_NE(db.failure("insert into u values ('x')").find("unsafe use of tidemark_"),
-              std::string::npos)
-        << text;
+    EXPECT_NE(db.failure("insert into u values ('x')").find("unsafe use of tidemark_"), std::string::npos) << text;
   }
   db.run(
       "drop trigger g; create table d(id text default (tidemark_uuid())); pragma trusted_schema = "

@@ -12,17 +12,15 @@ namespace {
 // What a statement leaves in the application's and our tables.
 std::string state_of(const Database& db) {
   std::string text;
-  for (const Cells& row :
-       db.rows("select type, name, tbl_name, sql from sqlite_master order by 1, 2"))
+  for (const Cells& row : db.rows("select type, name, tbl_name, sql from sqlite_master order by 1, 2"))
     text += show(row) + "\n";
   for (const Cells& row : db.rows("select name from sqlite_master where type = 'table' and name "
                                   "not like 'sqlite%' order by 1")) {
     // The time of a log row and of a conflict differs from run to run.
     const bool log = row[0].bytes.rfind("tidemark_log_", 0) == 0;
-    const std::string columns = log ? "op, k0"
-                                : row[0].bytes == "tidemark_conflict"
-                                    ? "id, kind, state, held, message"
-                                    : "*";
+    const std::string columns = log                                   ? "op, k0"
+                                : row[0].bytes == "tidemark_conflict" ? "id, kind, state, held, message"
+                                                                      : "*";
     for (const Cells& content : db.rows("select " + columns + " from " + quoted(row[0].bytes)))
       text += row[0].bytes + show(content) + "\n";
   }
@@ -43,8 +41,7 @@ constexpr char kTracked[] = "; select tidemark_track('t')";
 constexpr char kTrackedTwo[] =
     R"(; select tidemark_track('t'); select tidemark_track('u', '{"keys":"given"}'); update t set n = n + 10; insert into u values (1, 1))";
 
-constexpr char kNoHub[] =
-    "; insert into tidemark_meta values ('token', 'x'), ('url', 'http://127.0.0.1:1')";
+constexpr char kNoHub[] = "; insert into tidemark_meta values ('token', 'x'), ('url', 'http://127.0.0.1:1')";
 constexpr char kConflicts[] =
     R"(; insert into tidemark_conflict (id, table_name, key, column_name, kind, mine, theirs, held, noticed_at) values
       (1, 't', '["a"]', 's', 'update', 'my text', 'theirs', null, 0),
@@ -53,36 +50,27 @@ constexpr char kConflicts[] =
 
 const Operation kOperations[] = {
     {"track the first table", kTables, "select tidemark_track('t')"},
-    {"track another table", std::string(kTables) + kTracked,
-     R"(select tidemark_track('u', '{"keys":"given"}'))"},
+    {"track another table", std::string(kTables) + kTracked, R"(select tidemark_track('u', '{"keys":"given"}'))"},
     {"track what cannot be tracked", kTables, "select tidemark_track('u')"},
     {"insert", std::string(kTables) + kTracked,
      "insert into t values (null, 3, 'z', zeroblob(5000)), ('d', 4, 'w', null)"},
     {"update", std::string(kTables) + kTracked, "update t set s = s || 'more', n = n + 5"},
     {"key change", std::string(kTables) + kTracked, "update t set id = 'z' where id = 'a'"},
-    {"replace", std::string(kTables) + kTracked,
-     "insert or replace into t values ('a', 2, 'new', null)"},
+    {"replace", std::string(kTables) + kTracked, "insert or replace into t values ('a', 2, 'new', null)"},
     {"delete", std::string(kTables) + kTracked, "delete from t"},
     {"read what is pending", std::string(kTables) + kTrackedTwo, "select * from tidemark_pending"},
     {"status", std::string(kTables) + kTrackedTwo, "select tidemark_status()"},
     {"uuids", "select 1", "select tidemark_uuid(), tidemark_uuid_blob(), tidemark_version()"},
-    {"untrack", std::string(kTables) + kTrackedTwo,
-     R"(select tidemark_untrack('t', '{"discard":true}'))"},
+    {"untrack", std::string(kTables) + kTrackedTwo, R"(select tidemark_untrack('t', '{"discard":true}'))"},
     {"untrack, refused", std::string(kTables) + kTrackedTwo, "select tidemark_untrack('t')"},
     {"disconnect", std::string(kTables) + kTracked + kNoHub, "select tidemark_disconnect()"},
-    {"sync after a new column",
-     std::string(kTables) + kTracked + kNoHub + "; alter table t add column more default 5",
+    {"sync after a new column", std::string(kTables) + kTracked + kNoHub + "; alter table t add column more default 5",
      "select tidemark_sync()"},
-    {"sync after a drop", std::string(kTables) + kTrackedTwo + kNoHub + "; drop table t",
-     "select tidemark_sync()"},
-    {"resolve a column", std::string(kTables) + kTracked + kConflicts,
-     "select tidemark_resolve(1, 'mine')"},
-    {"resolve a row", std::string(kTables) + kTracked + kConflicts,
-     "select tidemark_resolve(2, 'theirs')"},
-    {"give up a reject", std::string(kTables) + kTracked + kConflicts,
-     "select tidemark_resolve(3, 'theirs')"},
-    {"policy", std::string(kTables) + kTracked,
-     "select tidemark_policy('t', 's', ':mine || :theirs')"},
+    {"sync after a drop", std::string(kTables) + kTrackedTwo + kNoHub + "; drop table t", "select tidemark_sync()"},
+    {"resolve a column", std::string(kTables) + kTracked + kConflicts, "select tidemark_resolve(1, 'mine')"},
+    {"resolve a row", std::string(kTables) + kTracked + kConflicts, "select tidemark_resolve(2, 'theirs')"},
+    {"give up a reject", std::string(kTables) + kTracked + kConflicts, "select tidemark_resolve(3, 'theirs')"},
+    {"policy", std::string(kTables) + kTracked, "select tidemark_policy('t', 's', ':mine || :theirs')"},
     {"check", std::string(kTables) + kTracked, "select tidemark_check()"},
     {"configure", std::string(kTables) + kTracked, "select tidemark_configure('keep_conflicts', 1)"},
     {"retry", std::string(kTables) + kTracked + kConflicts, "select tidemark_retry(3)"},
@@ -163,9 +151,7 @@ class OutOfMemory : public testing::TestWithParam<Operation> {
       EXPECT_EQ(after == untouched, done_ == untouched) << "no error and yet no change";
     } else {
       // The last allocation, of the result, comes when all of it is done.
-      EXPECT_TRUE(after == untouched || after == done_)
-          << "a part of it is done, and: " << message << "\n"
-          << after;
+      EXPECT_TRUE(after == untouched || after == done_) << "a part of it is done, and: " << message << "\n" << after;
     }
     if (open) db.run("rollback");
     EXPECT_EQ(db.text("pragma integrity_check"), "ok");

@@ -18,8 +18,8 @@ std::string environment(const char* name) {
 }
 
 std::string connect_sql() {
-  return "select tidemark_connect('" + environment("TIDEMARK_TEST_URL") + "', '" +
-         environment("TIDEMARK_TEST_USER") + "', '" + environment("TIDEMARK_TEST_SECRET") + "')";
+  return "select tidemark_connect('" + environment("TIDEMARK_TEST_URL") + "', '" + environment("TIDEMARK_TEST_USER") +
+         "', '" + environment("TIDEMARK_TEST_SECRET") + "')";
 }
 
 class WithHub : public testing::TestWithParam<const char*> {
@@ -32,16 +32,14 @@ class WithHub : public testing::TestWithParam<const char*> {
       db->run("select tidemark_track('item')");
     }
     mine_.run("create table seen (name)");
-    mine_.run(
-        "create trigger see after update on item begin insert into seen values (new.name); end");
+    mine_.run("create trigger see after update on item begin insert into seen values (new.name); end");
   }
 
   void write(const Database& db, std::int64_t round) const {
     const std::string number = std::to_string(round);
     db.run("insert into item (name, price) values ('made in " + number + "', '" + number + ".50')");
     db.run("update item set name = name || '.' where rowid % 3 = " + std::to_string(round % 3));
-    db.run("update item set picture = randomblob(300) where rowid % 5 = " +
-           std::to_string(round % 5));
+    db.run("update item set picture = randomblob(300) where rowid % 5 = " + std::to_string(round % 5));
     db.run("delete from item where rowid = (select min(rowid) from item)");
   }
 
@@ -94,8 +92,7 @@ TEST_P(WithHub, OutOfMemoryIsAnErrorAndTheNextSyncMakesItRight) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Calls, WithHub,
-                         testing::Values("select tidemark_sync()", "select tidemark_pull()",
-                                         "select tidemark_push()"),
+                         testing::Values("select tidemark_sync()", "select tidemark_pull()", "select tidemark_push()"),
                          [](const auto& info) { return std::string(info.param).substr(16, 4); });
 
 TEST(WithHubAtFirst, OutOfMemoryWhileConnectingAndLoadingLeavesNothingHalfDone) {

@@ -33,8 +33,8 @@ bool names_a_row(const Cells& key) {
 std::map<Cells, std::vector<Entry>> log_of(const Database& db, const Tracked& table) {
   const std::size_t masks = table.columns.size() / kBitsOfAMask + 1;
   const std::string sql = "select op" + numbered("k", table.key.size()) + numbered("m", masks) +
-                          numbered("c", table.columns.size()) + " from tidemark_log_" +
-                          std::to_string(table.number) + " where op <> 0 order by seq";
+                          numbered("c", table.columns.size()) + " from tidemark_log_" + std::to_string(table.number) +
+                          " where op <> 0 order by seq";
   std::map<Cells, std::vector<Entry>> log;
   for (const Cells& row : db.rows(sql)) {
     const auto first_mask = row.begin() + 1 + static_cast<std::ptrdiff_t>(table.key.size());
@@ -43,8 +43,7 @@ std::map<Cells, std::vector<Entry>> log_of(const Database& db, const Tracked& ta
     Entry entry{row[0].as_integer(), {}, Cells(first_column, row.end())};
     // In an update a NULL says "not changed", unless the column's bit is set.
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
-      const std::int64_t mask =
-          (first_mask + static_cast<std::ptrdiff_t>(i) / kBitsOfAMask)->as_integer();
+      const std::int64_t mask = (first_mask + static_cast<std::ptrdiff_t>(i) / kBitsOfAMask)->as_integer();
       const bool old_null = (mask >> (i % kBitsOfAMask) & 1) != 0;
       entry.changed.push_back(entry.op != 2 || !entry.old[i].is_null() || old_null);
     }
@@ -55,8 +54,8 @@ std::map<Cells, std::vector<Entry>> log_of(const Database& db, const Tracked& ta
 
 // The row of the key before its first entry, as the log and the row as it is now tell it. A text
 // for what the two cannot tell.
-std::string reconstruct(const std::vector<Entry>& entries, const Cells* present,
-                        std::size_t columns, std::optional<Cells>& row) {
+std::string reconstruct(const std::vector<Entry>& entries, const Cells* present, std::size_t columns,
+                        std::optional<Cells>& row) {
   row.reset();
   if (entries.front().op == 1) return "";
   row.emplace();
@@ -106,14 +105,11 @@ std::string shown_key(const Cells& key) {
   return json.dump();
 }
 
-std::string wrong_in_view(const Database& db, const Tracked& table, const Rows& before,
-                          const Rows& now) {
-  db.run(
-      "pragma trusted_schema = on");  // the triggers do without, json_array() in the view does not
+std::string wrong_in_view(const Database& db, const Tracked& table, const Rows& before, const Rows& now) {
+  db.run("pragma trusted_schema = on");  // the triggers do without, json_array() in the view does not
   std::map<std::string, std::vector<std::string>> listed;
   for (const Cells& row :
-       db.rows("select key, operation from tidemark_pending where table_name = ?1",
-               {Cell::text(table.name)})) {
+       db.rows("select key, operation from tidemark_pending where table_name = ?1", {Cell::text(table.name)})) {
     listed[nlohmann::json::parse(row[0].bytes).dump()].push_back(row[1].bytes);
   }
   auto logged = log_of(db, table);
@@ -136,8 +132,11 @@ std::string wrong_in_view(const Database& db, const Tracked& table, const Rows& 
     const bool may_come = !entries.empty() && entries.back().op == 1 && !present;
     if ((may_go || may_come) && found.size() == 1) continue;
     // A key with U+0000 in it is listed by its bytes.
-    const bool has_nul = std::any_of(key.begin(), key.end(), [](const Cell& part) { return part.type == SQLITE_TEXT && part.bytes.find('\0') != std::string::npos; });
-    const bool has_zero = std::any_of(key.begin(), key.end(), [](const Cell& part) { return part.type == SQLITE_FLOAT && part.as_real() == 0; });
+    const bool has_nul = std::any_of(key.begin(), key.end(), [](const Cell& part) {
+      return part.type == SQLITE_TEXT && part.bytes.find('\0') != std::string::npos;
+    });
+    const bool has_zero = std::any_of(
+        key.begin(), key.end(), [](const Cell& part) { return part.type == SQLITE_FLOAT && part.as_real() == 0; });
     if (has_nul || has_zero) continue;  // 0.0 and -0.0 are one key to SQL
     std::string text;
     for (const std::string& one : found) text += one + " ";
@@ -155,12 +154,10 @@ std::string quoted(const std::string& name) {
 }
 
 Tracked tracked(const Database& db, const std::string& name) {
-  const auto row = db.rows("select number, name, columns from tidemark_table where name = ?1",
-                           {Cell::text(name)})
-                       .at(0);
+  const auto row =
+      db.rows("select number, name, columns from tidemark_table where name = ?1", {Cell::text(name)}).at(0);
   Tracked table{row[0].as_integer(), row[1].bytes, {}, {}};
-  for (const Cells& key :
-       db.rows("select name from pragma_table_xinfo(?1) where pk > 0 order by pk", {row[1]})) {
+  for (const Cells& key : db.rows("select name from pragma_table_xinfo(?1) where pk > 0 order by pk", {row[1]})) {
     table.key.push_back(key[0].bytes);
   }
   for (const auto& column : nlohmann::json::parse(row[2].bytes)) table.columns.push_back(column);
@@ -202,8 +199,8 @@ std::string wrong(const Database& db, const Tracked& table, const Rows& before) 
     if (!lost.empty()) return "key " + show(key) + ": " + lost;
     const Cells* const old = find(before, key);
     if ((base ? &*base : nullptr) != old && (!base || !old || *base != *old)) {
-      return "key " + show(key) + ": the log says that it was " + shown(base ? &*base : nullptr) +
-             ", it was " + shown(old);
+      return "key " + show(key) + ": the log says that it was " + shown(base ? &*base : nullptr) + ", it was " +
+             shown(old);
     }
   }
   return wrong_in_view(db, table, before, now);

@@ -61,8 +61,7 @@ TEST_F(Schema, AddedColumnsAreNoticedWithTheRowsWrittenMeanwhile) {
 
 TEST_F(Schema, ManyAddedColumnsGetAnotherMask) {
   for (int i = 0; i < 70; ++i)
-    db_.run("alter table t add column v" + std::to_string(i) + " integer default " +
-            std::to_string(i));
+    db_.run("alter table t add column v" + std::to_string(i) + " integer default " + std::to_string(i));
   Rows before;
   db_.run("update t set v69 = 1000, v0 = 7");
   next_call(db_);
@@ -122,9 +121,8 @@ TEST_F(Schema, ADroppedTableWithNothingPendingIsForgottenQuietly) {
 
 TEST_F(Schema, TheViewsWorkWhileATableIsGone) {
   db_.run("drop table t");
-  for (const char* sql :
-       {"select * from tidemark_pending", "select * from tidemark_tables",
-        "select tidemark_status()", "create table x(a); alter table x rename to y"}) {
+  for (const char* sql : {"select * from tidemark_pending", "select * from tidemark_tables", "select tidemark_status()",
+                          "create table x(a); alter table x rename to y"}) {
     const std::string message = db_.failure(sql);
     EXPECT_EQ(message.find("no such table: main.t"), std::string::npos) << sql << ": " << message;
   }
@@ -138,11 +136,9 @@ TEST_F(Schema, ADroppedTableMadeAgainIsTrackedAgainOrNotAtAll) {
   db_.attempt(track_unasked("t"));
   db_.run("insert into t values ('z', 'y')");
   const std::string status = db_.text("select tidemark_status()");
-  const bool noticed =
-      db_.integer("select count(*) from tidemark_pending where key = '[\"z\"]'") == 1;
-  const bool refused =
-      db_.text("select state from tidemark_tables where table_name = 't'") == "refused" ||
-      status.find("refused") != std::string::npos;
+  const bool noticed = db_.integer("select count(*) from tidemark_pending where key = '[\"z\"]'") == 1;
+  const bool refused = db_.text("select state from tidemark_tables where table_name = 't'") == "refused" ||
+                       status.find("refused") != std::string::npos;
   EXPECT_TRUE(noticed || refused) << status;
 }
 
@@ -152,8 +148,7 @@ TEST_F(Schema, ARenamedColumnIsARefusalWithAHintAndNothingIsLost) {
       "values ('e', 5)");
   next_call(db_);
   const std::string status = db_.text("select tidemark_status()");
-  EXPECT_NE(status.find("column \\\"n\\\" of table \\\"t\\\" is gone"), std::string::npos)
-      << status;
+  EXPECT_NE(status.find("column \\\"n\\\" of table \\\"t\\\" is gone"), std::string::npos) << status;
   EXPECT_EQ(db_.integer("select count(*) from tidemark_pending"), 2);
   db_.run(R"(select tidemark_untrack('t', '{"discard":true}'))");
   db_.run(track_unasked("t"));
@@ -162,12 +157,10 @@ TEST_F(Schema, ARenamedColumnIsARefusalWithAHintAndNothingIsLost) {
 }
 
 TEST_F(Schema, ARenamedTableKeepsWhatIsPending) {
-  db_.run(
-      "insert into t values ('d', 4); alter table t rename to u; insert into u values ('e', 5)");
+  db_.run("insert into t values ('d', 4); alter table t rename to u; insert into u values ('e', 5)");
   next_call(db_);
   const bool still = db_.integer("select count(*) from tidemark_pending") == 2;
-  const bool listed =
-      db_.integer("select count(*) from tidemark_conflicts where kind = 'lost'") == 1;
+  const bool listed = db_.integer("select count(*) from tidemark_conflicts where kind = 'lost'") == 1;
   EXPECT_TRUE(still || listed) << db_.text("select tidemark_status()");
   EXPECT_EQ(db_.failure("insert into u values ('f', 6)"), "");
   EXPECT_EQ(db_.failure(track_unasked("u") + "; update u set n = n + 10"), "");

@@ -8,15 +8,12 @@ namespace {
 using Values = std::vector<std::string>;
 
 // Keys: kRows different ones of each type.
-const Values kTextKeys = {"'a'",  "'b'",    "''",  "'it''s'",          "'ä'",
-                          "'A '", "'価格'", "'1'", "char(120, 0, 121)"};
-const Values kIntegerKeys = {
-    "1", "2", "-1", "0", "9223372036854775807", "-9223372036854775807", "9007199254740993",
-    "7", "8"};
+const Values kTextKeys = {"'a'", "'b'", "''", "'it''s'", "'ä'", "'A '", "'価格'", "'1'", "char(120, 0, 121)"};
+const Values kIntegerKeys = {"1", "2", "-1", "0", "9223372036854775807", "-9223372036854775807", "9007199254740993",
+                             "7", "8"};
 const Values kRealKeys = {"1.0", "2.5", "-1.0", "0.0", "1e300", "-1e300", "5e-324", "0.5", "-2.25"};
-const Values kBlobKeys = {"x'00'", "x''",     "x'61'",
-                          "x'ff'", "x'00ff'", "x'0102030405060708090a0b0c0d0e0f10'",
-                          "x'62'", "x'31'",   "x'32'"};
+const Values kBlobKeys = {"x'00'", "x''",   "x'61'", "x'ff'", "x'00ff'", "x'0102030405060708090a0b0c0d0e0f10'",
+                          "x'62'", "x'31'", "x'32'"};
 const Values kMixedKeys = {"1", "'1'", "x'31'", "2.5", "'a'", "x'61'", "''", "x''", "-3"};
 // Different under NOCASE and RTRIM too.
 const Values kPlainKeys = {"'a'", "'B'", "'c'", "'D'", "'e'", "'F'", "'g'", "'H'", "'i'"};
@@ -24,29 +21,11 @@ const Values kPlainKeys = {"'a'", "'B'", "'c'", "'D'", "'e'", "'F'", "'g'", "'H'
 // Values: all that a column of that affinity can hold.
 const Values kTexts = {"'a'", "'A'",   "''", "NULL", "'a '", "'ä 価格 🧾'", "char(97, 0, 98)",
                        "'1'", "x'61'", "1.0"};
-const Values kIntegers = {"0",
-                          "1",
-                          "NULL",
-                          "-1",
-                          "9223372036854775807",
-                          "-9223372036854775808",
-                          "9007199254740993",
-                          "1.5",
-                          "'x'",
-                          "x'31'",
-                          "1e300"};
-const Values kReals = {"0.0",
-                       "1.0",
-                       "NULL",
-                       "-0.0",
-                       "0.5",
-                       "1e300",
-                       "5e-324",
-                       "9e999",
-                       "-9e999",
-                       "'NaN'",
-                       "9007199254740993",
-                       "x'00'"};
+const Values kIntegers = {
+    "0",   "1",   "NULL",  "-1",   "9223372036854775807", "-9223372036854775808", "9007199254740993",
+    "1.5", "'x'", "x'31'", "1e300"};
+const Values kReals = {
+    "0.0", "1.0", "NULL", "-0.0", "0.5", "1e300", "5e-324", "9e999", "-9e999", "'NaN'", "9007199254740993", "x'00'"};
 const Values kAnything = {"1",
                           "1.0",
                           "'1'",
@@ -85,8 +64,7 @@ Shape plain(const std::string& name, std::vector<Column> keys, const std::string
   shape.name = name;
   shape.table = "t";
   for (const Column& column : keys)
-    shape.constraints +=
-        (shape.constraints.empty() ? ", primary key (" : ", ") + quoted(column.name);
+    shape.constraints += (shape.constraints.empty() ? ", primary key (" : ", ") + quoted(column.name);
   shape.constraints += ")";
   shape.columns = with_values(std::move(keys));
   shape.options = options;
@@ -130,8 +108,7 @@ Shape named(const std::string& name, const std::string& table, const Values& nam
                              : i % 2 ? kIntegers
                                      : kAnything});
   }
-  shape.constraints =
-      ", primary key (" + quoted(names[0]) + "), unique (" + quoted(names.back()) + ")";
+  shape.constraints = ", primary key (" + quoted(names[0]) + "), unique (" + quoted(names.back()) + ")";
   shape.unique = {{names.back()}};
   return shape;
 }
@@ -149,39 +126,33 @@ std::vector<Shape> keys_of_every_type() {
       plain("key_without_a_type", {key("id", "", kMixedKeys)}),
       plain("nocase_key", {key("id", "text collate nocase not null", kPlainKeys)}),
       plain("rtrim_key", {key("id", "text collate rtrim not null", kPlainKeys)}),
-      plain("composite_key",
-            {key("x", "text not null", kTextKeys), key("y", "integer not null", kIntegerKeys)}),
+      plain("composite_key", {key("x", "text not null", kTextKeys), key("y", "integer not null", kIntegerKeys)}),
       plain("composite_key_of_three_types",
             {key("x", "blob", kBlobKeys), key("y", "real", kRealKeys), key("z", "", kMixedKeys)}),
-      plain("composite_nocase_key",
-            {key("x", "text collate nocase", kPlainKeys), key("y", "integer", kIntegerKeys)}),
+      plain("composite_nocase_key", {key("x", "text collate nocase", kPlainKeys), key("y", "integer", kIntegerKeys)}),
       plain("without_rowid", {key("id", "text", kTextKeys)}, "without rowid"),
       plain("without_rowid_integer", {key("id", "integer", kIntegerKeys)}, "without rowid"),
-      plain("without_rowid_composite", {key("x", "text", kTextKeys), key("y", "blob", kBlobKeys)},
-            "without rowid"),
+      plain("without_rowid_composite", {key("x", "text", kTextKeys), key("y", "blob", kBlobKeys)}, "without rowid"),
   };
 }
 
 std::vector<Shape> kinds_of_column() {
   Shape autoincrement =
-      plain("autoincrement_given", {key("id", "integer primary key autoincrement", kIntegerKeys)},
-            "", true);
+      plain("autoincrement_given", {key("id", "integer primary key autoincrement", kIntegerKeys)}, "", true);
   autoincrement.constraints = "";
 
-  Shape reversed =
-      plain("composite_key_in_another_order",
-            {key("x", "text not null", kTextKeys), key("y", "integer not null", kIntegerKeys)});
+  Shape reversed = plain("composite_key_in_another_order",
+                         {key("x", "text not null", kTextKeys), key("y", "integer not null", kIntegerKeys)});
   reversed.constraints = ", primary key (y, x)";
 
   Shape strict;
   strict.name = "strict";
   strict.table = "t";
-  strict.columns = {
-      key("id", "text", kTextKeys),
-      {"a", "text", {"'a'", "'A'", "NULL", "''", "1"}},
-      {"b", "int", {"0", "1", "NULL", "-1", "1.0", "9223372036854775807", "-9223372036854775808"}},
-      {"c", "real", {"0.0", "1", "NULL", "-0.0", "0.5", "9e999"}},
-      {"d", "blob", {"x'00'", "x''", "NULL"}}};
+  strict.columns = {key("id", "text", kTextKeys),
+                    {"a", "text", {"'a'", "'A'", "NULL", "''", "1"}},
+                    {"b", "int", {"0", "1", "NULL", "-1", "1.0", "9223372036854775807", "-9223372036854775808"}},
+                    {"c", "real", {"0.0", "1", "NULL", "-0.0", "0.5", "9e999"}},
+                    {"d", "blob", {"x'00'", "x''", "NULL"}}};
   strict.constraints = ", primary key (id)";
   strict.options = "strict";
 
@@ -220,8 +191,7 @@ std::vector<Shape> kinds_of_column() {
   only_key.constraints = ", primary key (id)";
   Shape only_composite = only_key;
   only_composite.name = "only_a_composite_key";
-  only_composite.columns = {key("x", "text not null", kTextKeys),
-                            key("y", "integer not null", kIntegerKeys)};
+  only_composite.columns = {key("x", "text not null", kTextKeys), key("y", "integer not null", kIntegerKeys)};
   only_composite.constraints = ", primary key (x, y)";
   Shape only_without_rowid = only_composite;
   only_without_rowid.name = "only_a_key_without_rowid";
@@ -246,10 +216,8 @@ std::vector<Shape> unique_sets() {
       with_unique("unique_several", ", unique (n, code)",
                   {"create unique index u1 on t(code)", "create unique index u2 on t(n desc)"},
                   {{"code"}, {"n"}, {"n", "code"}}),
-      with_unique("unique_partial", "", {"create unique index u on t(code) where n > 11"},
-                  {{"code"}}),
-      with_unique("unique_overlaps_the_key", ", unique (id, n)", {"create unique index u on t(n)"},
-                  {{"n"}}),
+      with_unique("unique_partial", "", {"create unique index u on t(code) where n > 11"}, {{"code"}}),
+      with_unique("unique_overlaps_the_key", ", unique (id, n)", {"create unique index u on t(n)"}, {{"n"}}),
       without_rowid,
       integer_key,
       nocase,
@@ -258,18 +226,15 @@ std::vector<Shape> unique_sets() {
 
 std::vector<Shape> odd_names() {
   return {
-      named("quoted_names", "it's \"odd\", isn't it",
-            {"select", "a b", "say \"hi\"", "it's", "naïve", "価格", ";--"}),
+      named("quoted_names", "it's \"odd\", isn't it", {"select", "a b", "say \"hi\"", "it's", "naïve", "価格", ";--"}),
       named("keywords", "order", {"primary", "group", "index", "values", "from", "end"}),
       named("unicode_table", "商品 🧾", {"キー", "名前", "価格", "コード"}),
       named("names_of_the_rowid", "t", {"rowid", "oid", "_rowid_", "x"}),
       named("two_names_of_the_rowid", "t", {"oid", "rowid", "x", "y"}),
       named("names_of_a_log", "t", {"k0", "seq", "op", "at", "m0", "c0", "k1", "c1", "l"}),
       named("names_of_a_view", "tidemark",
-            {"table_name", "key", "operation", "present", "last", "changed_at", "first", "state",
-             "held"}),
-      named("names_of_functions", "random",
-            {"julianday", "printf", "typeof", "cast", "substr", "bytes"}),
+            {"table_name", "key", "operation", "present", "last", "changed_at", "first", "state", "held"}),
+      named("names_of_functions", "random", {"julianday", "printf", "typeof", "cast", "substr", "bytes"}),
       named("names_in_capitals", "T", {"ID", "A", "b", "CODE"}),
       named("a_table_named_l", "l", {"t", "p", "s", "number"}),
   };
@@ -289,8 +254,7 @@ std::string Shape::create_sql() const {
 std::string Shape::track_sql() const {
   std::string name;
   for (const char character : table) name += character == '\'' ? "''" : std::string(1, character);
-  return "select tidemark_track('" + name + "'" + (keys_given ? R"(, '{"keys":"given"}')" : "") +
-         ")";
+  return "select tidemark_track('" + name + "'" + (keys_given ? R"(, '{"keys":"given"}')" : "") + ")";
 }
 
 std::vector<Column> Shape::written() const {
@@ -303,8 +267,7 @@ std::vector<Column> Shape::written() const {
 
 std::vector<std::string> Shape::row(std::size_t i) const {
   std::vector<std::string> literals;
-  for (const Column& column : written())
-    literals.push_back(column.values[i % column.values.size()]);
+  for (const Column& column : written()) literals.push_back(column.values[i % column.values.size()]);
   return literals;
 }
 

@@ -21,8 +21,7 @@ struct Shape {
   std::string constraints;  // ", primary key (…)", ", unique (…)"
   std::string options;      // "without rowid", "strict"
   std::vector<std::string> indexes;
-  std::vector<std::vector<std::string>>
-      unique;  // sets of columns that REPLACE may knock rows out by
+  std::vector<std::vector<std::string>> unique;  // sets of columns that REPLACE may knock rows out by
   bool keys_given = false;
 
   std::string create_sql() const;

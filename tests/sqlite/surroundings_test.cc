@@ -22,36 +22,20 @@ const char* const kParents =
     "insert into p values ('a', 1), ('b', 2), ('c', 3); ";
 
 std::string children(const std::string& action) {
-  return std::string(kParents) +
-         "create table c(id text primary key, p text default 'c' references p(id) " + action +
+  return std::string(kParents) + "create table c(id text primary key, p text default 'c' references p(id) " + action +
          ", v integer); insert into c values ('1', 'a', 1), ('2', 'a', 2), ('3', 'b', 3)";
 }
 
 const Scene kScenes[] = {
-    {"delete cascades",
-     children("on delete cascade"),
-     {"p", "c"},
-     {"delete from p where id = 'a'"}},
-    {"delete sets null",
-     children("on delete set null"),
-     {"p", "c"},
-     {"delete from p where id = 'a'"}},
-    {"delete sets the default",
-     children("on delete set default"),
-     {"p", "c"},
-     {"delete from p where id = 'a'"}},
+    {"delete cascades", children("on delete cascade"), {"p", "c"}, {"delete from p where id = 'a'"}},
+    {"delete sets null", children("on delete set null"), {"p", "c"}, {"delete from p where id = 'a'"}},
+    {"delete sets the default", children("on delete set default"), {"p", "c"}, {"delete from p where id = 'a'"}},
     {"delete is restricted",
      children("on delete restrict"),
      {"p", "c"},
      {"delete from p where id = 'a'", "delete from p where id = 'c'"}},
-    {"key change cascades",
-     children("on update cascade"),
-     {"p", "c"},
-     {"update p set id = 'z' where id = 'a'"}},
-    {"key change sets null",
-     children("on update set null"),
-     {"p", "c"},
-     {"update p set id = 'z' where id = 'a'"}},
+    {"key change cascades", children("on update cascade"), {"p", "c"}, {"update p set id = 'z' where id = 'a'"}},
+    {"key change sets null", children("on update set null"), {"p", "c"}, {"update p set id = 'z' where id = 'a'"}},
     {"replace of a parent by its key",
      children("on delete cascade"),
      {"p", "c"},
@@ -101,8 +85,7 @@ const Scene kScenes[] = {
      "create trigger stamp after insert on t begin update t set at = 'now', v = v + 1 where id = "
      "NEW.id; end",
      {"t"},
-     {"insert into t(id, v) values ('a', 1), ('b', 2)",
-      "insert or replace into t(id, v) values ('a', 5)"}},
+     {"insert into t(id, v) values ('a', 1), ('b', 2)", "insert or replace into t(id, v) values ('a', 5)"}},
     {"a trigger changes the key of the row that was inserted",
      "create table t(id text primary key, v);"
      "create trigger rename after insert on t when NEW.v > 5 begin update t set id = id || '-big' "
@@ -113,8 +96,7 @@ const Scene kScenes[] = {
      "create table t(id text primary key, v); create trigger drop_it after insert on t when NEW.v "
      "= 0 begin delete from t where id = NEW.id; end",
      {"t"},
-     {"insert into t values ('a', 0), ('b', 1), ('c', 1)",
-      "insert or replace into t values ('b', 0)"}},
+     {"insert into t values ('a', 0), ('b', 1), ('c', 1)", "insert or replace into t values ('b', 0)"}},
     {"a trigger inserts more rows into the same table",
      "create table t(id text primary key, v integer); create trigger more after insert on t when "
      "NEW.v > 0 begin insert into t values (NEW.id || '+', NEW.v - 1); end",
@@ -130,8 +112,8 @@ const Scene kScenes[] = {
      "create trigger l3 before delete on t begin insert into log(what) values ('delete ' || "
      "OLD.id); end",
      {"t", "log"},
-     {"insert into t values ('a', 1), ('b', 2)", "update t set v = 3",
-      "delete from t where id = 'a'", "insert or replace into t values ('b', 9)"}},
+     {"insert into t values ('a', 1), ('b', 2)", "update t set v = 3", "delete from t where id = 'a'",
+      "insert or replace into t values ('b', 9)"}},
     {"a trigger adds up",
      "create table t(id text primary key, n integer); create table sums(id text primary key, total "
      "integer); insert into sums values ('all', 0);"
@@ -173,8 +155,7 @@ const Scene kScenes[] = {
      "create trigger fails after insert on t when NEW.n = 77 begin select raise(fail, 'enough'); "
      "end",
      {"t"},
-     {"update t set n = -1", "insert into t values ('b', -1), ('c', 1)",
-      "insert or replace into t values ('a', -5)",
+     {"update t set n = -1", "insert into t values ('b', -1), ('c', 1)", "insert or replace into t values ('a', -5)",
       "insert into t values ('d', 1), ('e', 77), ('f', 1)"}},
     {"a trigger that replaces",
      "create table t(id text primary key, n integer unique); create table u(id text primary key, n "
@@ -218,8 +199,7 @@ TEST(Surroundings, TheOldTablesAreTold) {
   for (const Scene& scene : kScenes) {
     for (const Setting& setting : settings()) {
       for (const bool triggers_after : {false, true}) {
-        SCOPED_TRACE(std::string(scene.name) + ", " + setting.name +
-                     (triggers_after ? ", made after ours" : ""));
+        SCOPED_TRACE(std::string(scene.name) + ", " + setting.name + (triggers_after ? ", made after ours" : ""));
         const Folder folder;
         const std::string file = folder.file("t.db");
         Setting with_extension = setting;
@@ -227,8 +207,7 @@ TEST(Surroundings, TheOldTablesAreTold) {
         {
           const Database db = connect(file, with_extension);
           db.run(scene.setup);
-          for (const std::string& name : scene.tracked)
-            db.run("select tidemark_track('" + name + "')");
+          for (const std::string& name : scene.tracked) db.run("select tidemark_track('" + name + "')");
           if (triggers_after) {  // the application's triggers are made again, after ours
             for (const Cells& row : db.rows("select name, sql from sqlite_master where type = "
                                             "'trigger' and name not like 'tidemark%'")) {
@@ -265,8 +244,7 @@ TEST(Surroundings, AProgramsCountersAreItsOwn) {
   EXPECT_EQ(sqlite3_changes(db.handle()), 2);
   EXPECT_EQ(db.integer("select last_insert_rowid()"), 2);
   db.run("insert into t(n) values (3)");
-  EXPECT_EQ(db.integer("select last_insert_rowid()"), 3)
-      << "the key that was filled in is another statement's";
+  EXPECT_EQ(db.integer("select last_insert_rowid()"), 3) << "the key that was filled in is another statement's";
   EXPECT_EQ(db.integer("select changes()"), 1);
   db.run("update t set n = n + 10");
   EXPECT_EQ(db.integer("select changes()"), 3);
@@ -297,9 +275,8 @@ TEST(Surroundings, TwoConnectionsAtOnce) {
         const std::string n = std::to_string(first + i);
         own.attempt("insert into t values (null, " + n + ", 'new')");
         own.attempt("begin immediate");
-        own.attempt("insert or replace into t values ('" +
-                    std::string(1, static_cast<char>('a' + i % 3)) + "', " + std::to_string(i % 7) +
-                    ", '" + n + "')");
+        own.attempt("insert or replace into t values ('" + std::string(1, static_cast<char>('a' + i % 3)) + "', " +
+                    std::to_string(i % 7) + ", '" + n + "')");
         own.attempt("update t set s = s || 'x' where n % 5 = 0");
         own.attempt("delete from t where n = " + std::to_string(first + i - 3));
         own.attempt(i % 4 ? "commit" : "rollback");

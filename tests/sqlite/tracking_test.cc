@@ -11,15 +11,12 @@ namespace {
 // Everything in the database: the schema, and the rows of every table.
 std::string content_of(const Database& db) {
   std::string text;
-  for (const Cells& row :
-       db.rows("select type, name, tbl_name, sql from sqlite_master order by 1, 2"))
+  for (const Cells& row : db.rows("select type, name, tbl_name, sql from sqlite_master order by 1, 2"))
     text += show(row) + "\n";
-  for (const Cells& row :
-       db.rows("select name from pragma_table_list where schema = 'main' and type in ('table', "
-               "'shadow') and name not like 'sqlite_schema' order by 1")) {
+  for (const Cells& row : db.rows("select name from pragma_table_list where schema = 'main' and type in ('table', "
+                                  "'shadow') and name not like 'sqlite_schema' order by 1")) {
     text += row[0].bytes + ":\n";
-    for (const Cells& content : db.rows("select * from " + quoted(row[0].bytes)))
-      text += "  " + show(content) + "\n";
+    for (const Cells& content : db.rows("select * from " + quoted(row[0].bytes))) text += "  " + show(content) + "\n";
   }
   return text;
 }
@@ -34,43 +31,37 @@ struct Refused {
 
 const Refused kRefused[] = {
     {"no such table", "", "nothing", "there is no table \"nothing\"", "tidemark_connect()"},
-    {"a table of an attached database",
-     "attach ':memory:' as other; create table other.o(id text primary key)", "o",
+    {"a table of an attached database", "attach ':memory:' as other; create table other.o(id text primary key)", "o",
      "there is no table \"o\"", ""},
-    {"a temporary table", "create temp table o(id text primary key)", "o",
-     "there is no table \"o\"", ""},
-    {"a view", "create table x(id text primary key); create view v as select * from x", "v",
-     "is a view", "Track the tables"},
-    {"a virtual table", "create virtual table f using fts5(body)", "f", "is a virtual table",
+    {"a temporary table", "create temp table o(id text primary key)", "o", "there is no table \"o\"", ""},
+    {"a view", "create table x(id text primary key); create view v as select * from x", "v", "is a view",
+     "Track the tables"},
+    {"a virtual table", "create virtual table f using fts5(body)", "f", "is a virtual table", "ordinary table"},
+    {"a part of a virtual table", "create virtual table f using fts5(body)", "f_data", "belongs to a virtual table",
      "ordinary table"},
-    {"a part of a virtual table", "create virtual table f using fts5(body)", "f_data",
-     "belongs to a virtual table", "ordinary table"},
-    {"no primary key", "create table t(id text, n integer); insert into t values ('a', 1)", "t",
-     "has no primary key", "tidemark_uuid()"},
-    {"a unique column is no primary key", "create table t(id text unique not null)", "t",
-     "has no primary key", "tidemark_uuid()"},
-    {"INTEGER PRIMARY KEY",
-     "create table t(id integer primary key, n); insert into t values (1, 1)", "t",
+    {"no primary key", "create table t(id text, n integer); insert into t values ('a', 1)", "t", "has no primary key",
+     "tidemark_uuid()"},
+    {"a unique column is no primary key", "create table t(id text unique not null)", "t", "has no primary key",
+     "tidemark_uuid()"},
+    {"INTEGER PRIMARY KEY", "create table t(id integer primary key, n); insert into t values (1, 1)", "t",
      "counts up on each device", "\"keys\":\"given\""},
     {"INTEGER PRIMARY KEY as a constraint", "create table t(n, id integer, primary key (id))", "t",
      "counts up on each device", "tidemark_uuid()"},
-    {"AUTOINCREMENT", "create table t(id integer primary key autoincrement)", "t",
-     "counts up on each device", "tidemark_uuid()"},
+    {"AUTOINCREMENT", "create table t(id integer primary key autoincrement)", "t", "counts up on each device",
+     "tidemark_uuid()"},
     {"a UNIQUE index over an expression",
-     "create table t(id text primary key, n); create unique index u on t(lower(n))", "t",
-     "over an expression", "UNIQUE"},
+     "create table t(id text primary key, n); create unique index u on t(lower(n))", "t", "over an expression",
+     "UNIQUE"},
     {"a UNIQUE index partly over an expression",
-     "create table t(id text primary key, n); create unique index u on t(n, abs(n))", "t",
-     "over an expression", "UNIQUE"},
-    {"a column's name that no JSON can carry",
-     "create table t(id text primary key, \"caf\xe9\" text)", "t",
+     "create table t(id text primary key, n); create unique index u on t(n, abs(n))", "t", "over an expression",
+     "UNIQUE"},
+    {"a column's name that no JSON can carry", "create table t(id text primary key, \"caf\xe9\" text)", "t",
      "a column whose name is not valid UTF-8", "Rename"},
-    {"a reserved name", "create table tidemark_mine(id text primary key)", "tidemark_mine",
-     "reserved", "another name"},
-    {"a reserved name in capitals", "create table TideMark_mine(id text primary key)",
-     "TIDEMARK_MINE", "reserved", "another name"},
-    {"a table of SQLite's", "create table x(id integer primary key autoincrement)",
-     "sqlite_sequence", "reserved", "another name"},
+    {"a reserved name", "create table tidemark_mine(id text primary key)", "tidemark_mine", "reserved", "another name"},
+    {"a reserved name in capitals", "create table TideMark_mine(id text primary key)", "TIDEMARK_MINE", "reserved",
+     "another name"},
+    {"a table of SQLite's", "create table x(id integer primary key autoincrement)", "sqlite_sequence", "reserved",
+     "another name"},
     {"the schema itself", "", "sqlite_master", "reserved", "another name"},
     {"an empty name", "", "", "there is no table \"\"", ""},
 };
@@ -83,8 +74,7 @@ TEST(Tracking, RefusesWithAHintAndChangesNothing) {
         const Database db;
         load_tidemark(db);
         db.run(c.setup);
-        if (tracked_another)
-          db.run("create table another(id text primary key); select tidemark_track('another')");
+        if (tracked_another) db.run("create table another(id text primary key); select tidemark_track('another')");
         if (in_transaction) db.run("begin");
         const std::string before = content_of(db);
         const std::string message = db.failure("select tidemark_track('" + c.table + "')");
@@ -142,10 +132,7 @@ TEST(Tracking, UntrackingPutsTheDatabaseBack) {
   db.run(
       R"(select tidemark_track('t'); insert into t values ('b', 2); select tidemark_untrack('t', '{"discard":true}'))");
   EXPECT_EQ(own(), before);
-  EXPECT_EQ(
-      db.integer(
-          "select count(*) from sqlite_master where name like 'tidemark_log%' or type = 'trigger'"),
-      0);
+  EXPECT_EQ(db.integer("select count(*) from sqlite_master where name like 'tidemark_log%' or type = 'trigger'"), 0);
   db.run("insert or replace into t values ('c', 1); delete from t where id = 'b'");
   EXPECT_EQ(db.text("select group_concat(id || n) from t"), "c1");
 }
@@ -157,8 +144,7 @@ TEST(Tracking, UntrackingRefusesWhatWouldBeLost) {
   EXPECT_EQ(db.integer("select tidemark_untrack('t')"), 1) << "nothing is pending";
   db.run("select tidemark_track('t'); insert into t values ('a', 1)");
   const std::string before = content_of(db);
-  EXPECT_NE(db.failure("select tidemark_untrack('t')").find("has 1 pending change"),
-            std::string::npos)
+  EXPECT_NE(db.failure("select tidemark_untrack('t')").find("has 1 pending change"), std::string::npos)
       << db.failure("select tidemark_untrack('t')");
   EXPECT_EQ(content_of(db), before);
   EXPECT_EQ(db.integer("select tidemark_untrack('nothing')"), 0);
@@ -180,8 +166,7 @@ TEST(Tracking, WorksInsideTheCallersTransactionAndGoesWithIt) {
 TEST(Tracking, ManyTablesInOneStatement) {
   const Database db;
   load_tidemark(db);
-  for (int i = 0; i < 20; ++i)
-    db.run("create table t" + std::to_string(i) + "(id text primary key, n)");
+  for (int i = 0; i < 20; ++i) db.run("create table t" + std::to_string(i) + "(id text primary key, n)");
   const std::string message = db.failure(
       "select tidemark_track(name) from (select name from sqlite_master where type = 'table' and "
       "name like 't%' limit -1 offset 0)");
@@ -221,10 +206,7 @@ TEST(Tracking, LeavesNamesOfTheApplicationAlone) {
       "create table t(id text primary key, n); create trigger tidemark_mine after insert on t "
       "begin select 1; end; create index tidemark_x_1 on t(n);"
       R"(select tidemark_track('t'); insert into t values ('a', 1); select tidemark_untrack('t', '{"discard":true}'))");
-  EXPECT_EQ(
-      db.integer(
-          "select count(*) from sqlite_master where name in ('tidemark_mine', 'tidemark_x_1')"),
-      2);
+  EXPECT_EQ(db.integer("select count(*) from sqlite_master where name in ('tidemark_mine', 'tidemark_x_1')"), 2);
 }
 
 }  // namespace

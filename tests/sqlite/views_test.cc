@@ -22,8 +22,7 @@ TEST(Views, ArePlainSqlForAConnectionWithoutTheExtension) {
   db.run("insert into t values ('b', 1)");
   EXPECT_EQ(db.text("select group_concat(key || operation || state) from tidemark_pending"),
             R"(["a"]insertpending,["b"]insertpending)");
-  EXPECT_EQ(db.text("select table_name || state || pending || conflicts from tidemark_tables"),
-            "tnew20");
+  EXPECT_EQ(db.text("select table_name || state || pending || conflicts from tidemark_tables"), "tnew20");
   EXPECT_EQ(db.integer("select count(*) from tidemark_conflicts"), 0);
 }
 
@@ -34,10 +33,9 @@ TEST(Views, WorkWhereTheSchemaIsNotTrusted) {
       "create table t(id text primary key, n); select tidemark_track('t'); insert into t values "
       "('a', 1)");
   sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  for (const char* sql :
-       {"select * from tidemark_pending", "select * from tidemark_tables",
-        "select * from tidemark_conflicts", "select tidemark_status()",
-        "select tidemark_track('t')", R"(select tidemark_untrack('t', '{"discard":true}'))"}) {
+  for (const char* sql : {"select * from tidemark_pending", "select * from tidemark_tables",
+                          "select * from tidemark_conflicts", "select tidemark_status()", "select tidemark_track('t')",
+                          R"(select tidemark_untrack('t', '{"discard":true}'))"}) {
     EXPECT_EQ(db.failure(sql), "") << sql;
   }
 }
@@ -61,10 +59,9 @@ TEST(Views, ShowAnyKeyAsAJsonArray) {
   for (const auto& [key, json] : keys) {
     const Database db;
     load_tidemark(db);
-    db.run("create table t(id primary key, n); select tidemark_track('t'); insert into t values (" +
-           std::string(key) + ", 1)");
-    const auto shown =
-        nlohmann::json::parse(db.text("select key from tidemark_pending"), nullptr, false);
+    db.run("create table t(id primary key, n); select tidemark_track('t'); insert into t values (" + std::string(key) +
+           ", 1)");
+    const auto shown = nlohmann::json::parse(db.text("select key from tidemark_pending"), nullptr, false);
     EXPECT_EQ(shown, nlohmann::json::parse(json))
         << key << " is shown as " << db.text("select key from tidemark_pending");
   }
@@ -88,7 +85,8 @@ TEST(Views, ListAChangedKeyAsADeleteAndAnInsert) {
   load_tidemark(db);
   db.run("create table t(id text primary key, n); insert into t values ('a', 1), ('b', 1); select tidemark_track('t')");
   forget_log(db, tracked(db, "t"));
-  const char* const listed = "select group_concat(key || operation, ' ') from (select * from tidemark_pending order by key)";
+  const char* const listed =
+      "select group_concat(key || operation, ' ') from (select * from tidemark_pending order by key)";
   db.run("update or ignore t set id = 'b' where id = 'a'");
   EXPECT_EQ(db.text(listed), R"(["a"]update ["b"]update)") << "what was left alone may be listed until the next push";
   forget_log(db, tracked(db, "t"));

@@ -18,11 +18,9 @@ std::string joined(const Literals& parts, const char* between = ", ") {
 // Writes statements for one shape. Rows are given by number.
 class Writing {
  public:
-  explicit Writing(const Shape& shape)
-      : shape_(shape), columns_(shape.written()), table_(quoted(shape.table)) {}
+  explicit Writing(const Shape& shape) : shape_(shape), columns_(shape.written()), table_(quoted(shape.table)) {}
 
-  std::string insert(const std::string& verb, const std::vector<Literals>& rows,
-                     const std::string& tail = "") const {
+  std::string insert(const std::string& verb, const std::vector<Literals>& rows, const std::string& tail = "") const {
     Literals tuples;
     for (const Literals& row : rows) tuples.push_back("(" + joined(row) + ")");
     return verb + " into " + table_ + " (" + names() + ") values " + joined(tuples) + tail;
@@ -37,8 +35,7 @@ class Writing {
 
   // Sets the columns for which `choose` says so to the values of row `from`.
   template <class Choose>
-  std::string update(const std::string& verb, std::size_t from, const std::string& where,
-                     const Choose& choose) const {
+  std::string update(const std::string& verb, std::size_t from, const std::string& where, const Choose& choose) const {
     Literals sets;
     const Literals values = shape_.row(from);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -49,15 +46,13 @@ class Writing {
   std::string update_values(std::size_t from, const std::string& where) const {
     return update("update", from, where, [](const Column& column) { return !column.key; });
   }
-  std::string update_key(const std::string& verb, std::size_t from,
-                         const std::string& where) const {
+  std::string update_key(const std::string& verb, std::size_t from, const std::string& where) const {
     return update(verb, from, where, [](const Column& column) { return column.key; });
   }
   // Sets every column to what it is.
   std::string touch(const std::string& where) const {
     Literals sets;
-    for (const Column& column : columns_)
-      sets.push_back(quoted(column.name) + " = " + quoted(column.name));
+    for (const Column& column : columns_) sets.push_back(quoted(column.name) + " = " + quoted(column.name));
     return "update " + table_ + " set " + joined(sets) + where;
   }
   std::string where(std::size_t i) const {
@@ -133,26 +128,23 @@ class Writing {
 
 void add_inserts(const Shape& shape, const Writing& w, std::vector<Write>& all) {
   all.push_back({"insert", {w.insert("insert", {shape.row(5)})}});
-  all.push_back(
-      {"multi-row insert", {w.insert("insert", {shape.row(5), shape.row(6), shape.row(7)})}});
+  all.push_back({"multi-row insert", {w.insert("insert", {shape.row(5), shape.row(6), shape.row(7)})}});
   all.push_back({"insert select", {w.insert_select({5, 6})}});
-  all.push_back({"insert from the table itself",
-                 {"insert or replace into " + w.table() + " (" + w.names() + ") select " +
-                  w.names() + " from " + w.table()}});
+  all.push_back(
+      {"insert from the table itself",
+       {"insert or replace into " + w.table() + " (" + w.names() + ") select " + w.names() + " from " + w.table()}});
   all.push_back({"insert returning", {w.insert("insert", {shape.row(5)}, " returning *")}});
-  for (const char* verb : {"insert", "insert or replace", "insert or ignore", "insert or fail",
-                           "insert or abort", "insert or rollback", "replace"}) {
+  for (const char* verb : {"insert", "insert or replace", "insert or ignore", "insert or fail", "insert or abort",
+                           "insert or rollback", "replace"}) {
     const std::string name = verb;
     all.push_back({name + ": the key is taken", {w.insert(verb, {w.row_of(0, 5)})}});
     all.push_back({name + ": the same row again", {w.insert(verb, {shape.row(0)})}});
     all.push_back({name + ": the unique values are taken", {w.insert(verb, {w.row_of(5, 5, 1)})}});
-    all.push_back(
-        {name + ": key and unique values of two rows", {w.insert(verb, {w.row_of(0, 5, 1)})}});
+    all.push_back({name + ": key and unique values of two rows", {w.insert(verb, {w.row_of(0, 5, 1)})}});
     all.push_back({name + ": the second of three fails or replaces",
                    {w.insert(verb, {shape.row(5), w.row_of(1, 6, 2), shape.row(7)})}});
     all.push_back({name + " twice in a transaction",
-                   {"begin", w.insert(verb, {w.row_of(0, 5, 1)}),
-                    w.insert(verb, {w.row_of(2, 6, 0)}), "commit"}});
+                   {"begin", w.insert(verb, {w.row_of(0, 5, 1)}), w.insert(verb, {w.row_of(2, 6, 0)}), "commit"}});
   }
 }
 
@@ -160,94 +152,79 @@ void add_updates(const Shape& shape, const Writing& w, std::vector<Write>& all) 
   all.push_back({"update", {w.update_values(6, w.where(0))}});
   all.push_back({"update of nothing", {w.touch(w.where(0))}});
   all.push_back({"update of all rows to what they are", {w.touch("")}});
-  all.push_back(
-      {"update and back", {w.update_values(6, w.where(0)), w.update_values(0, w.where(0))}});
+  all.push_back({"update and back", {w.update_values(6, w.where(0)), w.update_values(0, w.where(0))}});
   all.push_back({"two updates", {w.update_values(6, w.where(0)), w.update_values(7, w.where(0))}});
   all.push_back({"update returning", {w.update_values(6, w.where(0)) + " returning *"}});
   all.push_back({"update from",
-                 {"update " + w.table() + " set " + quoted(w.columns().back().name) +
-                  " = x.v from (select " + shape.row(6).back() + " as v) as x"}});
-  for (const char* verb : {"update", "update or replace", "update or ignore", "update or fail",
-                           "update or abort", "update or rollback"}) {
+                 {"update " + w.table() + " set " + quoted(w.columns().back().name) + " = x.v from (select " +
+                  shape.row(6).back() + " as v) as x"}});
+  for (const char* verb :
+       {"update", "update or replace", "update or ignore", "update or fail", "update or abort", "update or rollback"}) {
     const std::string name = verb;
     const auto unique = [&](const Column& column) { return !column.key && w.is_unique(column); };
-    all.push_back(
-        {name + " of the unique columns to taken values", {w.update(verb, 1, w.where(0), unique)}});
-    all.push_back({name + " of the unique columns of all rows to one value",
-                   {w.update(verb, 1, "", unique)}});
+    all.push_back({name + " of the unique columns to taken values", {w.update(verb, 1, w.where(0), unique)}});
+    all.push_back({name + " of the unique columns of all rows to one value", {w.update(verb, 1, "", unique)}});
     all.push_back({name + " of the key to a new one", {w.update_key(verb, 5, w.where(0))}});
     all.push_back({name + " of the key to a taken one", {w.update_key(verb, 1, w.where(0))}});
-    all.push_back({name + " of everything to a taken key",
-                   {w.update(verb, 1, w.where(0), [](const Column&) { return true; })}});
+    all.push_back(
+        {name + " of everything to a taken key", {w.update(verb, 1, w.where(0), [](const Column&) { return true; })}});
     const std::string rowid = w.rowid();
     if (rowid.empty()) continue;
     all.push_back({name + " of the rowid to a taken one",
-                   {name + " " + w.table() + " set " + rowid + " = (select max(" + rowid +
-                    ") from " + w.table() + ")" + w.where(0)}});
+                   {name + " " + w.table() + " set " + rowid + " = (select max(" + rowid + ") from " + w.table() + ")" +
+                    w.where(0)}});
   }
-  all.push_back({"key there and back",
-                 {w.update_key("update", 5, w.where(0)), w.update_key("update", 0, w.where(5))}});
-  all.push_back(
-      {"two keys swapped",
-       {"begin", w.update_key("update", 7, w.where(0)), w.update_key("update", 0, w.where(1)),
-        w.update_key("update", 1, w.where(7)), "commit"}});
+  all.push_back({"key there and back", {w.update_key("update", 5, w.where(0)), w.update_key("update", 0, w.where(5))}});
+  all.push_back({"two keys swapped",
+                 {"begin", w.update_key("update", 7, w.where(0)), w.update_key("update", 0, w.where(1)),
+                  w.update_key("update", 1, w.where(7)), "commit"}});
   all.push_back({"key changed, old key used again",
                  {w.update_key("update", 5, w.where(0)), w.insert("insert", {w.row_of(0, 6)})}});
   for (std::size_t i = 0; i < w.columns().size() && i < 8; ++i) {
     const std::string& name = w.columns()[i].name;
     if (!w.columns()[i].key)
       all.push_back({"update of column " + name,
-                     {w.update("update", 6, w.where(0),
-                               [&](const Column& column) { return column.name == name; })}});
+                     {w.update("update", 6, w.where(0), [&](const Column& column) { return column.name == name; })}});
   }
 }
 
 void add_upserts(const Shape& shape, const Writing& w, std::vector<Write>& all) {
-  all.push_back({"upsert of a taken key",
-                 {w.insert("insert", {w.row_of(0, 6)}, w.on_conflict(w.do_update()))}});
-  all.push_back(
-      {"upsert of a new key", {w.insert("insert", {shape.row(5)}, w.on_conflict(w.do_update()))}});
+  all.push_back({"upsert of a taken key", {w.insert("insert", {w.row_of(0, 6)}, w.on_conflict(w.do_update()))}});
+  all.push_back({"upsert of a new key", {w.insert("insert", {shape.row(5)}, w.on_conflict(w.do_update()))}});
   all.push_back({"upsert of several",
-                 {w.insert("insert", {w.row_of(0, 6), shape.row(5), w.row_of(0, 7)},
-                           w.on_conflict(w.do_update()))}});
+                 {w.insert("insert", {w.row_of(0, 6), shape.row(5), w.row_of(0, 7)}, w.on_conflict(w.do_update()))}});
+  all.push_back({"upsert, do nothing", {w.insert("insert", {w.row_of(0, 6)}, w.on_conflict("do nothing"))}});
   all.push_back(
-      {"upsert, do nothing", {w.insert("insert", {w.row_of(0, 6)}, w.on_conflict("do nothing"))}});
-  all.push_back({"upsert, do nothing about anything",
-                 {w.insert("insert", {w.row_of(5, 6, 1)}, " on conflict do nothing")}});
+      {"upsert, do nothing about anything", {w.insert("insert", {w.row_of(5, 6, 1)}, " on conflict do nothing")}});
+  all.push_back({"upsert that meets another row's unique values",
+                 {w.insert("insert or replace", {w.row_of(0, 6, 1)}, w.on_conflict(w.do_update()))}});
   all.push_back(
-      {"upsert that meets another row's unique values",
-       {w.insert("insert or replace", {w.row_of(0, 6, 1)}, w.on_conflict(w.do_update()))}});
-  all.push_back(
-      {"upsert returning",
-       {w.insert("insert", {w.row_of(0, 6)}, w.on_conflict(w.do_update()) + " returning *")}});
+      {"upsert returning", {w.insert("insert", {w.row_of(0, 6)}, w.on_conflict(w.do_update()) + " returning *")}});
 }
 
 void add_deletes(const Shape& shape, const Writing& w, std::vector<Write>& all) {
   all.push_back({"delete", {w.erase(0)}});
   all.push_back({"delete of all", {w.erase_all()}});
   all.push_back({"delete returning", {w.erase(0) + " returning *"}});
-  all.push_back(
-      {"delete, then the same row again", {w.erase(0), w.insert("insert", {shape.row(0)})}});
-  all.push_back({"delete, then the same key with other values",
-                 {w.erase(0), w.insert("insert", {w.row_of(0, 6)})}});
+  all.push_back({"delete, then the same row again", {w.erase(0), w.insert("insert", {shape.row(0)})}});
+  all.push_back({"delete, then the same key with other values", {w.erase(0), w.insert("insert", {w.row_of(0, 6)})}});
   all.push_back({"insert, then delete", {w.insert("insert", {shape.row(5)}), w.erase(5)}});
   all.push_back({"insert, update, delete, insert",
                  {w.insert("insert", {shape.row(5)}), w.update_values(6, w.where(5)), w.erase(5),
                   w.insert("insert", {w.row_of(5, 7)})}});
   all.push_back({"update, then delete", {w.update_values(6, w.where(0)), w.erase(0)}});
-  all.push_back({"delete twice with an insert between",
-                 {w.erase(0), w.insert("insert", {w.row_of(0, 6)}), w.erase(0)}});
+  all.push_back(
+      {"delete twice with an insert between", {w.erase(0), w.insert("insert", {w.row_of(0, 6)}), w.erase(0)}});
 }
 
 void add_transactions(const Shape& shape, const Writing& w, std::vector<Write>& all) {
-  all.push_back({"a transaction rolled back",
-                 {"begin", w.insert("insert", {shape.row(5)}), w.erase(0), "rollback"}});
+  all.push_back({"a transaction rolled back", {"begin", w.insert("insert", {shape.row(5)}), w.erase(0), "rollback"}});
   all.push_back({"a savepoint rolled back",
                  {"begin", w.insert("insert", {shape.row(5)}), "savepoint s", w.erase(0),
                   w.update_key("update", 6, w.where(1)), "rollback to s", w.erase(2), "commit"}});
   all.push_back({"a savepoint released",
-                 {"savepoint s", w.erase(0), "savepoint inner",
-                  w.insert("insert", {w.row_of(0, 6)}), "release inner", "release s"}});
+                 {"savepoint s", w.erase(0), "savepoint inner", w.insert("insert", {w.row_of(0, 6)}), "release inner",
+                  "release s"}});
 }
 
 }  // namespace
@@ -277,20 +254,17 @@ std::string random_statement(const Shape& shape, std::mt19937_64& random) {
   };
   const auto random_row = [&] {
     Literals row;
-    for (const Column& column : w.columns())
-      row.push_back(column.values[any(column.values.size())]);
+    for (const Column& column : w.columns()) row.push_back(column.values[any(column.values.size())]);
     return row;
   };
   const auto where = [&] { return any(5) == 0 ? std::string() : w.where(any(kRows)); };
-  const std::string verb =
-      pick({"", "", " or replace", " or replace", " or ignore", " or fail", " or abort"});
+  const std::string verb = pick({"", "", " or replace", " or replace", " or ignore", " or fail", " or abort"});
   switch (any(10)) {
     case 0:
     case 1:
     case 2: {
       std::vector<Literals> rows(1 + any(3));
-      for (Literals& row : rows)
-        row = any(3) == 0 ? random_row() : w.row_of(any(kRows), any(12), any(kRows));
+      for (Literals& row : rows) row = any(3) == 0 ? random_row() : w.row_of(any(kRows), any(12), any(kRows));
       return w.insert("insert" + verb, rows);
     }
     case 3:
