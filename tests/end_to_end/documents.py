@@ -25,7 +25,7 @@ from typing import Iterator
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support import Bridge, Cluster, Database, Device  # noqa: E402
+from support import Bridge, Cluster, Database, Device, process  # noqa: E402
 from support.paths import DEVICE_EXTENSION  # noqa: E402
 
 _DIRECTIVE = re.compile(r"^<!-- (new|track|sync|not run)\b ?(.*?) ?-->$")
@@ -144,7 +144,8 @@ class Examples:
         return "\n".join(line.rstrip() for line in "\n".join(said).splitlines())
 
     def on_hub(self, statement: str) -> str:
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", self.database.dsn, "-c", statement], capture_output=True, text=True)
+        command = ["psql", "-X", "-q", "-A", "-t", self.database.dsn, "-c", statement]
+        done = subprocess.run(command, capture_output=True, text=True, env=process.plain_environment(), stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"{statement}\n{done.stderr}"
         return "" if statement.lower().startswith("select tidemark.") else done.stdout
 
@@ -156,7 +157,7 @@ class Examples:
         columns = sum(1 for _ in re.finditer(",", re.sub(r"\(.*?\)", "", statement.split(" FROM ")[0])))
         is_one = statement.startswith("SELECT") and columns == 0 and "*" not in statement
         command = ["sqlite3", "-cmd", f".load {DEVICE_EXTENSION}", "-cmd", f".mode {'list' if is_one else mode}", device.path, statement]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL).stdout
 
 
 def without_what_changes(text: str) -> str:
