@@ -9,16 +9,14 @@ the one before it ran. The block of text that follows is the output. What is set
 
     <!-- new hub -->               an empty hub for what follows
     <!-- track t1 t2: items -->    devices that track these tables, from here on
-    <!-- new t1 -->                a device's file is emptied
     <!-- sync t1 t2 -->            devices sync, one after the other
-    <!-- not run -->               the next block only shows a form
 """
 
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
@@ -28,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support import Bridge, Cluster, Database, Device, process  # noqa: E402
 from support.paths import DEVICE_EXTENSION  # noqa: E402
 
-_DIRECTIVE = re.compile(r"^<!-- (new|track|sync|not run)\b ?(.*?) ?-->$")
+_DIRECTIVE = re.compile(r"^<!-- (new hub|track|sync)\b ?(.*?) ?-->$")
 _CHANGING = re.compile(r'"bytes_(in|out)":\d+|\b1[0-9]{12}\b|http://127\.0\.0\.1:\d+')
 
 
@@ -41,7 +39,6 @@ class Part:
     sql: str = ""
     text: str | None = None
     lines: range = range(0)  # of the text, without its fences
-    words: list[str] = field(default_factory=list)
 
 
 def parts_of(document: str) -> Iterator[Part]:
@@ -56,7 +53,7 @@ def parts_of(document: str) -> Iterator[Part]:
             if last:
                 yield last
                 last = None
-            yield Part(directive=found[1], argument=found[2], words=found[2].split())
+            yield Part(directive=found[1], argument=found[2])
         elif lines[number] in ("```sql", "```text"):
             end = lines.index("```", number + 1)
             block = "\n".join(lines[number + 1 : end])
@@ -98,25 +95,20 @@ class Examples:
         self.count = 0
 
     def close(self) -> None:
-        for name in list(self.devices):
-            self.forget(name)
+        for device in self.devices.values():
+            device.close()
+        self.devices.clear()
         if self.bridge:
             self.bridge.stop()
 
-    def forget(self, name: str) -> None:
-        self.devices.pop(name).close()
-
     def direct(self, part: Part) -> None:
-        if part.directive == "new" and part.argument == "hub":
+        if part.directive == "new hub":
             self.close()
             self.count += 1
             self.database: Database = self.cluster.create_database(f"example_{self.count}")
             self.database.sql("select tidemark.create_user('till', 'secret')")
             self.database.sql("select tidemark.grant('till')")
             self.bridge = Bridge(self.database.bridge_dsn(), self.folder / f"bridge{self.count}.log").start()
-        elif part.directive == "new":
-            self.forget(part.argument)
-            self.device(part.argument)
         elif part.directive == "track":
             names, _, tables = part.argument.partition(":")
             for name in names.split():
@@ -124,12 +116,12 @@ class Examples:
                 self.device(name).connect(self.bridge.url)
                 self.device(name).track(*tables.split())
         elif part.directive == "sync":
-            for name in part.words:
+            for name in part.argument.split():
                 self.devices[name].sync()
 
     def device(self, name: str) -> Device:
         if name not in self.devices:
-            self.devices[name] = Device(self.folder / f"{name}-{self.count}-{len(list(self.folder.iterdir()))}.db")
+            self.devices[name] = Device(self.folder / f"{name}-{self.count}.db")
         return self.devices[name]
 
     def run(self, part: Part) -> str:
@@ -173,16 +165,13 @@ def differences(document: Path, write: bool = False) -> list[str]:
         Path(folder).chmod(0o755)
         with Cluster(Path(folder) / "cluster") as cluster:
             examples = Examples(cluster, Path(folder))
-            is_run = True
             for part in parts_of(document.read_text()):
                 if part.directive:
-                    is_run = part.directive != "not run"
                     examples.direct(part)
                     continue
-                output = examples.run(part) if is_run else part.text
-                is_run = True
-                if part.text is not None and without_what_changes(output or "") != without_what_changes(part.text):
-                    wrong.append((part, output or ""))
+                output = examples.run(part)
+                if part.text is not None and without_what_changes(output) != without_what_changes(part.text):
+                    wrong.append((part, output))
             examples.close()
     if write:
         for part, output in reversed(wrong):

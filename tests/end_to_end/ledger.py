@@ -69,15 +69,14 @@ def key_of(text: str) -> Key:
 
 def unaccounted(
     writes: list[Write], listed: Listed, commits: list[Commit], identities: set[str], copied_at: list[int],
-    hub_was_restored: bool,
+    forgotten: set[tuple[str, Key]],
 ) -> list[str]:  # fmt: skip
     """The local writes that are neither in the log, nor superseded by a later one, nor listed.
 
     `identities` are the device's names on the hub: a row that one of its own pushes deleted, with its parent,
     has no trace of what else the push set in it. `copied_at` are the numbers of writes there were when the
-    file was copied: from there on another file may send what this one takes back. A restored hub may have
-    forgotten a row when it is deleted here, so that there is nothing to tell, and hear of it again from the
-    device that made it.
+    file was copied: from there on another file may send what this one takes back. `forgotten` are rows that a restored
+    hub did not have: a deletion finds nothing there, and the device that made the row may send it again later.
     """
     deleted_by_itself = {
         (change.table, change.key)
@@ -100,7 +99,7 @@ def unaccounted(
             pass  # the whole row is accounted for
         elif write.operation != "delete":
             lines += missing_parts(write, superseded, in_log, listed)
-        elif superseded or not in_log or ("", "d") in in_log or hub_was_restored:
+        elif superseded or not in_log or ("", "d") in in_log or write.place in forgotten:
             pass  # the deletion is told, or there is nothing to tell
         elif not never_sent(writes[:number], write, in_log, copied_at):
             lines.append(f"nobody knows of: {write}")
