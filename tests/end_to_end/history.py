@@ -1,4 +1,4 @@
-"""One random history: what happens in it, how it is healed, and what must be true in the end."""
+"""One random history: what happens in it, and how it is healed. What must be true in the end is in verdict.py."""
 
 import itertools
 import random
@@ -7,24 +7,22 @@ import sqlite3
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from decimal import Context, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Callable
 
 import psycopg2
 
-from ledger import Listed, Tables, Write, unaccounted, writes_between
-from running import database_was_away, keys_in, outcome, run, run_in, without
-from shop import COUNTERS, TABLES, Dice, Rows, Statement
+from ledger import Tables, Write, writes_between
+from running import database_was_away, keys_in, outcome, run, run_in
+from shop import COUNTERS, EXACT, TABLES, Dice, Rows, Statement
 from support import Bridge, Database, Device, DeviceProcess, Fault, FaultProxy, wait_until
-from support.compare import device_rows, differences, hub_rows, shape_of
+from support.compare import device_rows, shape_of
 from support.device import CLOCKS_CAN_BE_WRONG
-from support.log_reader import Commit, LogReader, folded
+from verdict import problems_of
 
 FAULTS = [fault for fault in Fault if fault is not Fault.NONE]
 
-
-EXACT = Context(prec=1000)
 Sale = tuple[int, str, int, Decimal]  # a number of its own, the counter, and by how much
 
 
@@ -431,66 +429,11 @@ class History:
         return report
 
     def check(self) -> None:
-        commits = LogReader(self.bridge.url).commits()
-        self.counts["commits"] += len(commits)
-        hub = {table: hub_rows(self.database, shape) for table, shape in self.shapes.items()}
-        problems = self.check_log(commits, hub)
-        problems += self.check_sums()
-        self.shapes = {table: shape_of(self.database, table) for table in TABLES}
-        hub = {table: hub_rows(self.database, shape) for table, shape in self.shapes.items()}
-        for till in self.tills:
-            problems += self.check_till(till, commits, hub)
+        """Fails with what is not as it must be."""
+        problems = problems_of(self)
         for problem in problems:
             self.note(f"!! {problem}")
         assert not problems, "\n  ".join(["", *problems[:30]])
-
-    def check_log(self, commits: list[Commit], hub: Tables) -> list[str]:
-        oracle = folded(commits)
-        problems = [
-            line
-            for table, shape in self.shapes.items()
-            for line in differences(shape, "hub", hub[table], "oracle", oracle.get(table, {}))
-        ]
-        pushes = Counter((commit.device, commit.push) for commit in commits if commit.device)
-        problems += [f"push {push} of {device} is in the log {n} times" for (device, push), n in pushes.items() if n > 1]
-        return problems
-
-    def check_sums(self) -> list[str]:
-        """Every sale counts once. One that a file was copied or restored with may count once for each of its
-        lives, and one that was lost with a restored file may have been sent before."""
-        if self.counts["copies"] or self.counts["restores"] or self.counts["restored hubs"]:
-            return []
-        wanted = dict(COUNTERS)
-        for _, key, pieces, amount in [*self.sales_of_hub, *(sale for till in self.tills for sale in till.sales)]:
-            wanted[key] = (wanted[key][0] + pieces, EXACT.add(wanted[key][1], amount))
-        found = self.database.sql("select id, pieces, amount from counters order by id")
-        self.counts["sales"] += sum(len(till.sales) for till in self.tills)
-        return [f"counter {key}: {(pieces, amount)} instead of {wanted[key]}"
-                for key, pieces, amount in found if (pieces, amount) != wanted[key]]  # fmt: skip
-
-    def check_till(self, till: Till, commits: list[Commit], hub: Tables) -> list[str]:
-        listed = Listed(till.device)
-        self.counts["conflicts"] += sum(len(conflicts) for conflicts in listed.conflicts.values())
-        self.counts["rejects"] += len(listed.rejected)
-        self.counts["writes"] += len(till.writes)
-        problems = [f"{till.name} still has pending: {row}" for row in listed.waiting]
-        for table, rows in self.tables_of(till).items():
-            problems += differences(
-                self.shapes[table],
-                "hub", without(hub[table], table, listed.rejected),
-                till.name, without(rows, table, listed.rejected),
-            )  # fmt: skip
-        lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at, self.forgotten_in(commits))
-        problems += [f"{till.name}: {line}" for line in lost]
-        integrity = till.device.value("pragma integrity_check")
-        return problems if integrity == "ok" else [*problems, f"{till.name}: {integrity}"]
-
-    def forgotten_in(self, commits: list[Commit]) -> set[tuple]:
-        """The rows that came into the log only after the hub was restored."""
-        if self.restored_head is None:
-            return set()
-        known = {(change.table, change.key) for commit in commits if commit.seq <= self.restored_head for change in commit.changes}
-        return {(change.table, change.key) for commit in commits for change in commit.changes} - known
 
     # -- small things -------------------------------------------------------------------------------------
 

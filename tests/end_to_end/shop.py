@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 SCHEMA = (
@@ -40,6 +40,7 @@ SCHEMA = (
 TABLES = ("categories", "products", "stock", "price_list", "counters")
 # Only ever counted up and down, so that in the end it must add up.
 COUNTERS = {"a": (0, Decimal(0)), "b": (1000, Decimal("0.50")), "c": (-7, Decimal("123456789012345678901234567890.25"))}
+EXACT = Context(prec=1000)  # to reckon with their amounts
 POLICIES = (
     ("counters", "pieces", "sum"),
     ("counters", "amount", "sum"),
