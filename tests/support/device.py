@@ -200,6 +200,8 @@ class DeviceProcess:
                     pipe.close()
                 except BrokenPipeError:
                     continue  # the reader was killed with a statement still in the buffer
+        if self._clock:
+            forget_clock(self._process.pid)
 
 
 # The sanitizer's library and libfaketime, loaded into one program, wait for each other for ever.
@@ -211,6 +213,13 @@ def wrong_clock(file: Path) -> dict[str, str]:
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
     file.write_text("+0")
     return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+
+def forget_clock(pid: int) -> None:
+    """Removes what libfaketime leaves behind when its program is killed; a later program of the same
+    number would stumble over it."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        Path("/dev/shm", name).unlink(missing_ok=True)
 
 
 def open_with_extension(path: Path | str) -> sqlite3.Connection:
