@@ -41,19 +41,21 @@ HubState hub_state(Spi& spi, Access access) {
 std::string answer_opening(Spi& spi, const HubState& hub) {
   std::string out = R"({"now":)";
   append_json_integer(out, now_ms());
-  out += R"(,"epoch":")" + hub.epoch + R"(","schema":")" + schema_hash(spi) + '"';
+  out += R"(,"epoch":")" + hub.epoch + R"(","schema":")" + schema(spi).hash + '"';
   return out;
 }
 
-const std::string& schema_hash(Spi& spi) {
-  static std::string hash;
+const Schema& schema(Spi& spi) {
+  static Schema known;
   static std::uint64_t generation = 0;
-  if (hash.empty() || generation != definitions_generation()) {
+  if (known.hash.empty() || generation != definitions_generation()) {
     const std::uint64_t before = definitions_generation();
-    hash = hex(sha256(describe_tables(spi)).substr(0, 16));
+    std::string tables = describe_tables(spi);
+    std::string hash = hex(sha256(tables).substr(0, 16));
+    known = {std::move(tables), std::move(hash)};
     generation = before;
   }
-  return hash;
+  return known;
 }
 
 std::string sha256(std::string_view bytes) {

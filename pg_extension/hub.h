@@ -25,8 +25,12 @@ HubState hub_state(Spi& spi, Access access = Access::kReads);
 // {"now":…,"epoch":"…","schema":"…"  — the opening of an answer, without the end.
 std::string answer_opening(Spi& spi, const HubState& hub);
 
-// A hash of tidemark.table_list's tables; kept until a definition changes.
-const std::string& schema_hash(Spi& spi);
+// What devices are told of the tables; kept until a definition changes.
+struct Schema {
+  std::string tables;  // describe_tables()
+  std::string hash;    // of it
+};
+const Schema& schema(Spi& spi);
 
 // sha256, as 32 bytes.
 std::string sha256(std::string_view bytes);

@@ -222,7 +222,7 @@ TIDEMARK_SQL_FUNCTION(tidemark_table_list) {
     authenticate(spi, token, "read");
     const HubState hub = hub_state(spi);
     answer = answer_opening(spi, hub) + R"(,"head":)" + std::to_string(hub.head) + R"(,"tables":)" +
-             describe_tables(spi) + "}";
+             schema(spi).tables + "}";
   }
   return text_datum(answer);
 }
@@ -231,7 +231,7 @@ TIDEMARK_SQL_FUNCTION(tidemark_schema) {
   std::string hash;
   {
     Spi spi;
-    hash = schema_hash(spi);
+    hash = schema(spi).hash;
   }
   return text_datum(hash);
 }

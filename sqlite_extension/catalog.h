@@ -64,17 +64,28 @@ void save_state(sqlite3* db, const TrackedTable& table);
 // virtual table, no primary key, an expression in a UNIQUE index.
 std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, const std::vector<std::string>& known);
 
-// While one lives on a thread, inspect_table() reads a shape of its connection once
-// for each state of the schema: a sync asks for all of them at every step.
+// The shapes of one file's tables in one state of its schema, kept as long as the
+// application's connection: a sync asks for all of them at every step.
+struct Shapes;
+std::shared_ptr<Shapes> make_shapes();
+
+// While one lives on a thread, inspect_table() looks into `shapes` first. It is for
+// one call that begins outside of any transaction; what a call that throws saw, and
+// then rolled back, is forgotten.
 class ShapeCache {
  public:
-  explicit ShapeCache(sqlite3* db);
+  ShapeCache(sqlite3* db, Shapes& shapes);
   ~ShapeCache();
   ShapeCache(const ShapeCache&) = delete;
   ShapeCache& operator=(const ShapeCache&) = delete;
 
+  // Runs `check`, unless it ran before in this state of the schema and changed nothing in it.
+  void check_once(void (*check)(sqlite3* db));
+
  private:
-  std::unique_ptr<struct Shapes> outer_;
+  sqlite3* outer_db_;
+  Shapes* outer_;
+  int exceptions_;
 };
 
 // Milliseconds since 1970 by this machine's clock.

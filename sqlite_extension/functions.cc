@@ -152,6 +152,11 @@ void keep_connection(sqlite3* db, const std::string& url, const std::string& use
   transaction.commit();
 }
 
+// What the connection that a function belongs to remembers.
+Shapes& shapes_of(sqlite3_context* context) {
+  return **static_cast<std::shared_ptr<Shapes>*>(sqlite3_user_data(context));
+}
+
 // tidemark_connect(url, user, secret [, options]) -> JSON
 void connect(sqlite3_context* context, Arguments arguments) {
   const std::string url = text_argument(arguments, 0, "url");
@@ -171,7 +176,7 @@ void connect(sqlite3_context* context, Arguments arguments) {
   if (!has_metadata(db) || !is_connected_already(db, url, user, http)) {
     const Enrolment enrolment = Hub(url, "", http).enrol(user, secret, text_option(options, "name"));
     keep_connection(db, url, user, enrolment, options);
-    Session session(db);
+    Session session(db, shapes_of(context));
     session.learn_tables();
   }
   return_text(context, connection_json(db));
@@ -260,7 +265,7 @@ void track(sqlite3_context* context, Arguments arguments) {
 
   NetworkConnection connection(caller);
   sqlite3* const db = connection.db();
-  Session session(db);
+  Session session(db, shapes_of(context));
   const std::vector<HubTable> hub_tables = session.learn_tables();
   const HubTable* const hub = find_table(hub_tables, name);
   if (!hub) throw_unknown_table(hub_tables, name);
@@ -404,7 +409,7 @@ void policy(sqlite3_context* context, Arguments arguments) {
 template <void (Session::*run)()>
 void converse(sqlite3_context* context, Arguments) {
   NetworkConnection connection(sqlite3_context_db_handle(context));
-  Session session(connection.db());
+  Session session(connection.db(), shapes_of(context));
   (session.*run)();
   return_text(context, session.finish().json());
 }
@@ -441,13 +446,19 @@ constexpr Registration kFunctions[] = {
 
 }  // namespace
 
-int register_functions(sqlite3* db) {
+int register_functions(sqlite3* db) try {
+  const std::shared_ptr<Shapes> shapes = make_shapes();
+  const auto release = [](void* share) { delete static_cast<std::shared_ptr<Shapes>*>(share); };
   for (const Registration& function : kFunctions) {
+    // SQLite releases the share also where the registration fails.
     const int code = sqlite3_create_function_v2(db, function.name, function.arguments, SQLITE_UTF8 | function.flags,
-                                                nullptr, function.function, nullptr, nullptr, nullptr);
+                                                new std::shared_ptr(shapes), function.function, nullptr, nullptr,
+                                                release);
     if (code != SQLITE_OK) return code;
   }
   return SQLITE_OK;
+} catch (const std::bad_alloc&) {
+  return SQLITE_NOMEM;
 }
 
 }  // namespace tidemark::device

@@ -2,6 +2,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <memory>
 #include <utility>
@@ -157,29 +158,53 @@ std::optional<LocalTable> read_shape(sqlite3* db, std::string_view name, const s
 
 }  // namespace
 
-struct Shapes {  // of one connection
-  sqlite3* db = nullptr;
+struct Shapes {
   std::int64_t schema = -1;
+  bool checked = false;
   std::map<std::pair<std::string, std::vector<std::string>>, std::optional<LocalTable>> tables;
 };
 
-static thread_local std::unique_ptr<Shapes> shapes;  // of the call that this thread is in
+namespace {
 
-ShapeCache::ShapeCache(sqlite3* db) : outer_(std::make_unique<Shapes>()) {
-  outer_->db = db;
-  outer_.swap(shapes);
+thread_local sqlite3* connection = nullptr;  // of the call that this thread is in
+thread_local Shapes* shapes = nullptr;       // what it knows
+
+// Forgets them if the schema is another now.
+void catch_up() {
+  Statement version(connection, "pragma main.schema_version");
+  version.step();
+  if (version.integer(0) == shapes->schema) return;
+  *shapes = Shapes{};
+  shapes->schema = version.integer(0);
 }
 
-ShapeCache::~ShapeCache() { outer_.swap(shapes); }
+}  // namespace
+
+std::shared_ptr<Shapes> make_shapes() { return std::make_shared<Shapes>(); }
+
+ShapeCache::ShapeCache(sqlite3* db, Shapes& of_connection)
+    : outer_db_(std::exchange(connection, db)),
+      outer_(std::exchange(shapes, &of_connection)),
+      exceptions_(std::uncaught_exceptions()) {}
+
+ShapeCache::~ShapeCache() {
+  if (std::uncaught_exceptions() > exceptions_) *shapes = Shapes{};
+  connection = outer_db_;
+  shapes = outer_;
+}
+
+void ShapeCache::check_once(void (*check)(sqlite3* db)) {
+  catch_up();
+  if (shapes->checked) return;
+  const std::int64_t before = shapes->schema;
+  check(connection);
+  catch_up();
+  shapes->checked = shapes->schema == before;
+}
 
 std::optional<LocalTable> inspect_table(sqlite3* db, std::string_view name, const std::vector<std::string>& known) {
-  if (!shapes || shapes->db != db) return read_shape(db, name, known);
-  Statement version(db, "pragma main.schema_version");
-  version.step();
-  if (version.integer(0) != shapes->schema) {
-    shapes->tables.clear();
-    shapes->schema = version.integer(0);
-  }
+  if (connection != db) return read_shape(db, name, known);
+  catch_up();
   auto key = std::make_pair(std::string(name), known);
   const auto found = shapes->tables.find(key);
   if (found != shapes->tables.end()) return found->second;

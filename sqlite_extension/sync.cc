@@ -29,12 +29,12 @@ std::string SyncReport::json() const {
   return report.add("cursor", cursor).add("bytes_in", bytes_in).add("bytes_out", bytes_out).text();
 }
 
-Session::Session(sqlite3* db) : db_(db), shapes_(db), hub_(Hub::of(db)) {
+Session::Session(sqlite3* db, Shapes& shapes) : db_(db), shapes_(db, shapes), hub_(Hub::of(db)) {
   Statement last(db, "select ifnull(max(id), 0) from main.tidemark_conflict");
   last.step();
   last_conflict_ = last.integer(0);
   last.reset();
-  refresh_tracking(db_);
+  shapes_.check_once(refresh_tracking);
 }
 
 void Session::pull() {

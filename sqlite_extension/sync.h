@@ -39,7 +39,7 @@ struct OpenCommit {
 // One run of the conversation, on a connection that is in no transaction.
 class Session {
  public:
-  explicit Session(sqlite3* db);
+  Session(sqlite3* db, Shapes& shapes);
 
   void pull();
   void push();
