@@ -124,7 +124,9 @@ bool Connection::is_standby() const {
 void Connection::set_up() {
   PQsetNoticeProcessor(handle_.get(), log_notice, nullptr);
   PQsetnonblocking(handle_.get(), 1);
-  const std::string settings = "set statement_timeout = " + std::to_string(options_.timeout.count());
+  // A plan of its own for each call would have a copy of the whole push in it.
+  const std::string settings = "set statement_timeout = " + std::to_string(options_.timeout.count()) +
+                               "; set plan_cache_mode = force_generic_plan";
   if (!PQsendQuery(handle_.get(), settings.c_str())) lost(one_line(PQerrorMessage(handle_.get())));
   finish(Clock::now() + options_.timeout + kTimeoutGrace);
 }
