@@ -5,7 +5,7 @@
 namespace tidemark::pg {
 namespace {
 
-// Attribute numbers of sql/postgres/tidemark.sql.
+// Attribute numbers of sql/postgres/tables.sql.
 enum TableAttribute : AttrNumber {
   kTableId = 1,
   kTableRelation,

@@ -1,0 +1,128 @@
+-- What happens when the definition of a tracked table changes.
+
+-- The tables that hold a tracked table's rows: itself or its partitions.
+create function tidemark._leaves(target regclass) returns setof regclass
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select relid from pg_partition_tree(target) where isleaf
+  union
+  select target from pg_class where oid = target and relkind = 'r'
+$$;
+
+-- After a command that may have changed a tracked table: refuses what would make
+-- it unsyncable, and logs what no statement wrote: new columns, rewritten values,
+-- partitions that come or go with their rows.
+create function tidemark._after_ddl() returns event_trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  tracked   tidemark._table;
+  rewritten oid[] := string_to_array(nullif(current_setting('tidemark.rewritten', true), ''), ' ')::oid[];
+  attached  regclass[];
+  relation  regclass;
+  forgotten text;
+begin
+  if current_setting('tidemark.installing', true) = 'on' then
+    return;
+  end if;
+  perform set_config('tidemark.rewritten', '', true);
+  for tracked in
+    select distinct t.*
+    from pg_event_trigger_ddl_commands() c
+    cross join lateral (select c.objid as relid union select relid from pg_partition_ancestors(c.objid)) r
+    join tidemark._table t on t.relid = r.relid
+    where c.classid = 'pg_class'::regclass
+      -- A dump that is being restored has the tables first, then our rows, then keys and triggers.
+      and (select count(*) from pg_trigger g
+           where g.tgrelid = t.relid and g.tgfoid = 'tidemark._capture()'::regprocedure and g.tgname <> 'tidemark_truncate') = 4
+  loop
+    perform tidemark._refuse_unsyncable(tracked.relid, tracked.keys);
+    select array_agg(leaf) into attached
+    from tidemark._leaves(tracked.relid) leaf
+    where not exists (select from tidemark._captured c where c.relid = leaf);
+    perform tidemark._install_triggers(tracked.relid);
+    for forgotten in
+      delete from tidemark._policy p
+      where p.table_id = tracked.id and p.column_name <> ''
+        and not exists (select from pg_attribute a
+                        where a.attrelid = tracked.relid and a.attname = p.column_name and not a.attisdropped)
+      returning p.column_name
+    loop
+      raise warning 'column "%" of table % is gone, and its policy with it', forgotten, tracked.relid
+        using hint = 'If it has another name now, declare its policy again: tidemark.policy(table, column, policy).';
+    end loop;
+    perform tidemark._note_definition(tracked.relid);
+    for relation in
+      select leaf from tidemark._leaves(tracked.relid) leaf where leaf = any (attached) or leaf = any (rewritten)
+    loop
+      perform tidemark._log_rows(relation, tracked.relid, 'i');
+    end loop;
+    for relation in
+      select c.relid
+      from tidemark._captured c
+      where not exists (select from tidemark._table t
+                        where t.relid = c.relid or t.relid in (select relid from pg_partition_ancestors(c.relid)))
+    loop
+      if (select relkind = 'r' from pg_class where oid = relation) then
+        perform tidemark._log_rows(relation, tracked.relid, 'd');
+      end if;
+      perform tidemark._remove_triggers(relation);
+    end loop;
+  end loop;
+end;
+$$;
+
+-- Remembers a table whose values are being rewritten until the command's end.
+create function tidemark._before_rewrite() returns event_trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if pg_event_trigger_table_rewrite_reason() & 4 <> 0 then  -- the type of a column
+    perform set_config('tidemark.rewritten', concat_ws(' ', nullif(current_setting('tidemark.rewritten', true), ''),
+                                                       pg_event_trigger_table_rewrite_oid()), true);
+  end if;
+end;
+$$;
+
+-- Lets go of dropped tables. The rows of a partition that is dropped alone could
+-- not be logged any more.
+create function tidemark._after_drop() returns event_trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  partition text;
+begin
+  update tidemark._table t set relid = null
+  from pg_event_trigger_dropped_objects() o
+  where o.classid = 'pg_class'::regclass and o.objsubid = 0 and o.objid = t.relid;
+  if not found then
+    select o.object_name into partition
+    from pg_event_trigger_dropped_objects() o
+    join tidemark._captured c on c.relid = o.objid
+    where o.classid = 'pg_class'::regclass and o.objsubid = 0
+    limit 1;
+    if partition is not null then
+      raise exception 'table "%" is a partition of a tracked table', partition
+        using errcode = 'object_not_in_prerequisite_state',
+              hint = 'Detach it first: that deletes its rows on devices. Then drop it.';
+    end if;
+  end if;
+  delete from tidemark._captured c
+  using pg_event_trigger_dropped_objects() o
+  where o.classid = 'pg_class'::regclass and o.objsubid = 0 and o.objid = c.relid;
+end;
+$$;
+
+create event trigger tidemark_after_ddl on ddl_command_end
+  when tag in ('ALTER TABLE', 'CREATE TABLE') execute function tidemark._after_ddl();
+alter event trigger tidemark_after_ddl enable always;
+
+create event trigger tidemark_before_rewrite on table_rewrite execute function tidemark._before_rewrite();
+alter event trigger tidemark_before_rewrite enable always;
+
+create event trigger tidemark_after_drop on sql_drop execute function tidemark._after_drop();
+alter event trigger tidemark_after_drop enable always;
