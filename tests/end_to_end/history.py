@@ -177,6 +177,8 @@ class History:
         found = cursor.execute("select amount from counters where id = ?", (key,)).fetchone()
         if not found:  # a prepared file has not got head office's new column yet
             connection.execute("rollback")
+            if is_plain:
+                connection.close()  # left to Python it would stay open, and see the file replaced under it
             return
         (before,) = found
         cursor.execute(
