@@ -1,6 +1,7 @@
 #include "sqlite_extension/conflicts.h"
 
 #include "sqlite_extension/catalog.h"
+#include "sqlite_extension/hub.h"
 
 namespace tidemark::device {
 
@@ -49,8 +50,14 @@ std::int64_t days_kept(sqlite3* db) {
 }
 
 void forget_old_conflicts(sqlite3* db) {
-  Statement forget(db, "delete from main.tidemark_conflict where state not in ('open', 'waiting') and noticed_at < ?1");
-  forget.bind(1, now_ms(db) - days_kept(db) * kMsPerDay);
+  const std::int64_t now = now_ms(db) + clock_offset_ms(db);
+  Statement settle(db,
+                   "update main.tidemark_conflict set settled_at = ?1"
+                   " where state not in ('open', 'waiting') and settled_at is null");
+  settle.bind(1, now);
+  settle.run();
+  Statement forget(db, "delete from main.tidemark_conflict where settled_at <= ?1");
+  forget.bind(1, now - days_kept(db) * kMsPerDay);
   forget.run();
 }
 

@@ -33,10 +33,11 @@ struct Conflict {
 
 void record(sqlite3* db, const Conflict& conflict);
 
-// How many days conflicts that are settled, or lost nothing, are kept.
+// How many days conflicts are kept after they were settled, or if they lost nothing.
 std::int64_t days_kept(sqlite3* db);
 
-// Removes those that are older. What is open or waiting stays for ever.
+// Removes those that are older, by the hub's clock, heard a moment ago. What is open or
+// waiting stays for ever.
 void forget_old_conflicts(sqlite3* db);
 
 }  // namespace tidemark::device

@@ -6,6 +6,7 @@
 #include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/pushes.h"
+#include "sqlite_extension/reject.h"
 
 namespace tidemark::device {
 namespace {
@@ -47,6 +48,11 @@ class Meeting {
   void note_column(std::size_t place, const Sides& sides, const Outcome& outcome);
   std::string their_row_json() const;
   void write_plainly();
+  bool refuses_null(std::size_t place) const {
+    const LocalColumn& column = writer_.local().columns[place];
+    const HubColumn* const known = writer_.table().hub ? writer_.table().hub->find(column.name) : nullptr;
+    return column.not_null || (known && known->not_null);
+  }
   bool sums(std::size_t place) const { return writer_.table().policies[place].rule == Rule::kSum; }
   bool try_write(const std::map<std::size_t, Value>& cells, std::string& refusal) {
     return writer_.try_update(key_, views_of(cells), origin_, &refusal);
@@ -87,6 +93,7 @@ void Meeting::run(std::span<const std::int64_t> seqs, std::span<const std::int64
   } else {
     columns(segments);
   }
+  if (!writer_.pending().find(lookup_of(key_))) forget_refusals(db_, writer_.local(), theirs_.key, "resolved");
 }
 
 void Meeting::their_delete() {
@@ -285,10 +292,12 @@ Outcome Meeting::decide(std::size_t place, const Sides& sides) {
   Outcome outcome{Value(sides.theirs), false, ""};
   try {
     Value said = writer_.expressions().evaluate(policy.expression, sides.base, sides.mine, sides.theirs);
-    if (fits(writer_.kind(place), said.view())) {
-      outcome.result = std::move(said);
-    } else {
+    if (!fits(writer_.kind(place), said.view())) {
       outcome.problem = "the policy's expression gave a value that the column cannot hold";
+    } else if (said.is_null() && refuses_null(place)) {
+      outcome.problem = "the policy's expression gave NULL, which the column refuses";
+    } else {
+      outcome.result = std::move(said);
     }
   } catch (const Error& error) {
     outcome.problem = error.what();

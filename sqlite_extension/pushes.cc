@@ -67,6 +67,7 @@ void Refuser::refuse(std::size_t place, const Refusal& refusal) {
   writer.pending().ensure(db_);
   const auto* const seqs = writer.pending().find(lookup_of(views_of(key)));
   if (!seqs) return;  // its table was untracked and tracked again meanwhile
+  if (yield_expressions(db_, writer, key, *seqs, refusal)) return;
   const auto first_later = std::upper_bound(seqs->begin(), seqs->end(), upto(table->local));
   hold(db_, writer, key, std::span(seqs->begin(), first_later), std::span(first_later, seqs->end()), refusal);
   constexpr std::string_view kForeignKeyViolation = "23503";

@@ -34,6 +34,47 @@ void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int6
   record(db, conflict);
 }
 
+bool yield_expressions(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> seqs,
+                       const Refusal& refusal) {
+  const LocalTable& local = writer.local();
+  const auto key_views = views_of(key);
+  const std::optional<Row> present = writer.read(key_views);
+  Pending pending = fold(read_entries(db, local, seqs), local.columns.size());
+  if (!present || !pending.base_exists) return false;
+
+  Statement find(db,
+                 "select id, result from main.tidemark_conflict where table_name = ?1 and key = ?2 and column_name = ?3"
+                 " and kind = 'update' and state in ('open', 'merged') order by id desc limit 1");
+  Statement note(db, "update main.tidemark_conflict set result = theirs, state = 'open', message = ?2 where id = ?1");
+  Cells cells;
+  for (std::size_t i = 0; i < local.columns.size(); ++i) {
+    if (writer.table().policies[i].rule != Rule::kExpression || !pending.columns[i].touched) continue;
+    if (!refusal.column.empty() && !same_name(refusal.column, local.columns[i].name)) continue;
+    find.bind(1, std::string_view(local.name));
+    find.bind(2, std::string_view(key_json(key)));
+    find.bind(3, std::string_view(local.columns[i].name));
+    if (find.step() && find.value(1) == (*present)[i]) {  // and nobody has written since
+      note.bind(1, find.integer(0));
+      note.bind(2, std::string_view("the hub refuses what the policy's expression gave: " + refusal.message));
+      note.run();
+      cells.places.push_back(i);
+      cells.values.push_back(pending.columns[i].base.view());
+      pending.columns[i].touched = false;
+    }
+    find.reset();
+  }
+  if (cells.places.empty()) return false;
+  {
+    ApplyScope scope(db);
+    writer.update(key_views, cells, {});
+  }
+  void_entries(db, local, seqs);
+  const auto& columns = pending.columns;
+  const bool some = std::any_of(columns.begin(), columns.end(), [](const auto& column) { return column.touched; });
+  if (some) append_entry(db, local, key, pending, true);
+  return true;
+}
+
 std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table) {
   Statement list(db, "select held from main.tidemark_conflict where table_name = ?1 and held is not null");
   list.bind(1, std::string_view(table.name));
@@ -43,19 +84,18 @@ std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table) {
 }
 
 bool has_refusals(sqlite3* db, const LocalTable& table) {
-  Statement any(db,
-                "select 1 from main.tidemark_conflict where kind = 'reject' and state in ('open', 'waiting') and "
-                "table_name = ?1 limit 1");
+  Statement any(db, "select 1 from main.tidemark_conflict where table_name = ?1 and held is not null limit 1");
   any.bind(1, std::string_view(table.name));
   return any.step();
 }
 
-void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key) {
+void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key, std::string_view state) {
   Statement forget(db,
-                   "update main.tidemark_conflict set state = 'retried', held = null"
-                   " where kind = 'reject' and state in ('open', 'waiting') and table_name = ?1 and key = ?2");
+                   "update main.tidemark_conflict set state = ?3, held = null"
+                   " where table_name = ?1 and key = ?2 and held is not null");
   forget.bind(1, std::string_view(table.name));
   forget.bind(2, std::string_view(key_json(key)));
+  forget.bind(3, state);
   forget.run();
 }
 
@@ -64,8 +104,7 @@ namespace {
 // The reject that holds a row back; nullopt if none does.
 std::optional<std::int64_t> reject_of(sqlite3* db, const std::string& table, const std::string& key) {
   Statement find(db,
-                 "select id from main.tidemark_conflict where kind = 'reject' and held is not null and table_name = ?1 "
-                 "and key = ?2");
+                 "select id from main.tidemark_conflict where table_name = ?1 and key = ?2 and held is not null");
   find.bind(1, std::string_view(table));
   find.bind(2, std::string_view(key));
   if (!find.step()) return std::nullopt;
@@ -96,6 +135,16 @@ std::string referred_key(sqlite3* db, const TrackedTable& child, const Row& key,
   return key_json(found);
 }
 
+// Whether a reject waits for another, itself or by those that it waits for.
+bool waits_for(sqlite3* db, std::int64_t id, std::int64_t other) {
+  Statement find(db,
+                 "with recursive chain (id) as (select ?1 union select c.waits_for from main.tidemark_conflict c"
+                 " join chain using (id) where c.state = 'waiting') select 1 from chain where id = ?2");
+  find.bind(1, id);
+  find.bind(2, other);
+  return find.step();
+}
+
 }  // namespace
 
 void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key) {
@@ -110,6 +159,7 @@ void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const
     const std::string parent_key = referred_key(db, table, key, *present, reference, parent->local);
     const auto cause = parent_key.empty() ? std::nullopt : reject_of(db, parent->local.name, parent_key);
     if (!cause || cause == rejected) continue;
+    if (waits_for(db, *cause, *rejected)) continue;
     Statement note(db, "update main.tidemark_conflict set state = 'waiting', waits_for = ?2, hint = ?3 where id = ?1");
     note.bind(1, *rejected);
     note.bind(2, *cause);

@@ -24,14 +24,20 @@ struct Refusal {
 void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused,
           std::span<const std::int64_t> later, const Refusal& refusal);
 
+// Values that a policy's expression made and the hub refuses give way to the hub's; what
+// else was pending of the row is pending again. False, and nothing done, if there are none.
+bool yield_expressions(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> seqs,
+                       const Refusal& refusal);
+
 // The log rows of a table that are held back.
 std::vector<std::int64_t> held_entries(sqlite3* db, const LocalTable& table);
 
 // Whether a refusal of the table is still open.
 bool has_refusals(sqlite3* db, const LocalTable& table);
 
-// The key is sent again: its earlier refusals are history.
-void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key);
+// The key's refusals are history: it is sent again ("retried"), or nothing of it is
+// pending any more ("resolved").
+void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key, std::string_view state);
 
 // If the row that was refused refers to one that is held back: it waits for that one.
 void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key);

@@ -8,6 +8,7 @@
 #include "common/json_text.h"
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/load.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/writer.h"
 
@@ -22,9 +23,14 @@ struct OpenConflict {
   Row key;
   std::string column;  // empty: the whole row
   std::string kind;
+  Value base;
   Value mine;
   Value theirs;
+  Value result;
   std::optional<std::int64_t> held;
+
+  // A row of the hub that this database could not take: there is nothing of ours in it.
+  bool is_refusal() const { return kind == "constraint" || (kind == "unique" && mine.is_null()); }
 };
 
 // A value as codec.h or the views write it.
@@ -65,41 +71,44 @@ Value fitted(Kind kind, bool uuid_as_bytes, const Value& value) {
 }
 
 OpenConflict find_open(sqlite3* db, std::int64_t id) {
-  std::optional<OpenConflict> found;
-  std::string state;
-  if (has_metadata(db)) {
-    Statement find(db,
-                   "select table_name, key, column_name, kind, mine, theirs, held, state from main.tidemark_conflict "
-                   "where id = ?1");
-    find.bind(1, id);
-    if (find.step()) {
-      state = find.text(7);
-      auto table = find_tracked(db, find.text(0));
-      if (!table || table->local.key.empty()) {
-        throw Error(ErrorCode::kNotTracked, "table \"" + std::string(find.text(0)) + "\" is not tracked any more",
-                    "Run tidemark_dismiss(id) to take the conflict off the list.");
-      }
-      found = OpenConflict{id,
-                           std::move(*table),
-                           {},
-                           std::string(find.text(2)),
-                           std::string(find.text(3)),
-                           find.value(4),
-                           find.value(5),
-                           std::nullopt};
-      dom::parser parser;
-      for (const dom::element part : dom::array(parse_body(parser, find.text(1))))
-        found->key.push_back(value_from(part));
-      if (!find.is_null(6)) found->held = find.integer(6);
-    }
-  }
-  if (!found)
+  Statement find(db, has_metadata(db) ? "select table_name, key, column_name, kind, base, mine, theirs, result, held,"
+                                        " state from main.tidemark_conflict where id = ?1"
+                                      : "select 1 where ?1 is null");
+  find.bind(1, id);
+  if (!find.step()) {
     throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id),
                 "select id, table_name, key, kind from tidemark_conflicts.");
-  if (state != "open" && state != "merged" && state != "waiting")
+  }
+  const std::string state(find.text(9));
+  if (state != "open" && state != "merged" && state != "waiting") {
     throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already",
                 "It was settled before; what is open: select * from tidemark_conflicts where state = 'open'.");
-  return std::move(*found);
+  }
+  OpenConflict found;
+  found.id = id;
+  found.column = find.text(2);
+  found.kind = find.text(3);
+  found.base = find.value(4);
+  found.mine = find.value(5);
+  found.theirs = find.value(6);
+  found.result = find.value(7);
+  if (!find.is_null(8)) found.held = find.integer(8);
+  dom::parser parser;
+  for (const dom::element part : dom::array(parse_body(parser, find.text(1)))) found.key.push_back(value_from(part));
+  auto table = find_tracked(db, find.text(0));
+  if (table) found.table = std::move(*table);
+  found.table.local.name = find.text(0);
+  return found;
+}
+
+// One whose row can be written.
+OpenConflict find_settleable(sqlite3* db, std::int64_t id) {
+  OpenConflict found = find_open(db, id);
+  if (found.table.local.key.empty()) {
+    throw Error(ErrorCode::kNotTracked, "table \"" + found.table.local.name + "\" is not tracked any more",
+                "Run tidemark_dismiss(id) to take the conflict off the list.");
+  }
+  return found;
 }
 
 void close(sqlite3* db, std::int64_t id, const char* state) {
@@ -117,16 +126,28 @@ std::string key_test(const LocalTable& table) {
   return sql;
 }
 
+bool is_there(sqlite3* db, const OpenConflict& conflict) {
+  const LocalTable& local = conflict.table.local;
+  Statement present(db, "select 1 from main." + quote_identifier(local.name) + key_test(local));
+  int parameter = 1;
+  for (const Value& part : conflict.key) present.bind(parameter++, part);
+  return present.step();
+}
+
+// A row, or some columns of it, as a conflict has them.
+std::map<std::string, Value> members_of(const Value& json) {
+  std::map<std::string, Value> values;
+  dom::parser parser;
+  for (const auto& [name, value] : dom::object(parse_body(parser, json.view().bytes)))
+    values[std::string(name)] = value_from(value);
+  return values;
+}
+
 // The application's own write would look like this: with triggers.
 void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std::string, Value>& values) {
   const LocalTable& local = conflict.table.local;
   const std::string table = "main." + quote_identifier(local.name);
-  Statement present(db, "select 1 from " + table + key_test(local));
-  int parameter = 1;
-  for (const Value& part : conflict.key) present.bind(parameter++, part);
-  const bool exists = present.step();
-  present.reset();
-
+  const bool exists = is_there(db, conflict);
   std::string names;
   std::string places;
   std::string sets;
@@ -146,10 +167,21 @@ void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std
     places += ", ?";
   }
   if (exists && sets.empty()) return;
+  if (!exists && !conflict.column.empty()) {
+    throw Error(ErrorCode::kWrongState, "the row of conflict " + std::to_string(conflict.id) + " is gone",
+                "Insert it anew if it is wanted, and run tidemark_dismiss(id).");
+  }
   Statement write(db, exists ? "update " + table + sets + key_test(local)
                              : "insert into " + table + " (" + names + ") values (" + places + ")");
   for (std::size_t i = 0; i < bound.size(); ++i) write.bind(static_cast<int>(i) + 1, bound[i]);
-  write.run();
+  try {
+    write.run();
+  } catch (const SqliteError& error) {
+    if (!error.is_constraint()) throw;
+    throw SqliteError(error.code(), "conflict " + std::to_string(conflict.id) + " cannot be written: " + error.what() +
+                                        ". Hint: Change what is in the way; or write the row yourself, then "
+                                        "tidemark_dismiss(id).");
+  }
 }
 
 void delete_row(sqlite3* db, const OpenConflict& conflict) {
@@ -163,10 +195,12 @@ void delete_row(sqlite3* db, const OpenConflict& conflict) {
 void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
   if (!conflict.column.empty()) return write_columns(db, conflict, {{conflict.column, side}});
   if (side.is_null()) return delete_row(db, conflict);
-  std::map<std::string, Value> values;
-  dom::parser parser;
-  for (const auto& [name, value] : dom::object(parse_body(parser, side.view().bytes)))
-    values[std::string(name)] = value_from(value);
+  std::map<std::string, Value> values = members_of(side);
+  // A row that was set aside, and came back as the hub has it: what was changed here.
+  if (conflict.kind == "unique" && !conflict.base.is_null() && is_there(db, conflict)) {
+    const auto changed = members_of(conflict.base);
+    std::erase_if(values, [&](const auto& member) { return changed.count(member.first) == 0; });
+  }
   write_columns(db, conflict, values);
 }
 
@@ -195,6 +229,12 @@ void take_back(sqlite3* db, const OpenConflict& conflict) {
   writer.settle({});
 }
 
+// Whether a side is what stayed: then nothing is to be written, and what either hub or
+// device has made of it since stays.
+bool stands(const OpenConflict& conflict, const Value& side) {
+  return (conflict.kind == "update" || conflict.kind == "delete") && side == conflict.result;
+}
+
 // There is no other side to choose.
 void refuse_dangling(const OpenConflict& conflict) {
   if (conflict.kind != "dangling") return;
@@ -206,27 +246,29 @@ void refuse_dangling(const OpenConflict& conflict) {
 }  // namespace
 
 void resolve_mine(sqlite3* db, std::int64_t id) {
-  const OpenConflict conflict = find_open(db, id);
+  const OpenConflict conflict = find_settleable(db, id);
   if (conflict.kind == "reject") return retry(db, id);
   refuse_dangling(conflict);
-  if (conflict.kind == "constraint")
+  if (conflict.is_refusal())
     throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " has no side of this device's",
                 "Run tidemark_dismiss(id) when it is settled.");
   Savepoint savepoint(db);
-  write_side(db, conflict, conflict.mine);
+  if (!stands(conflict, conflict.mine)) write_side(db, conflict, conflict.mine);
   close(db, id, "resolved");
   savepoint.release();
 }
 
 void resolve_theirs(sqlite3* db, std::int64_t id) {
-  const OpenConflict conflict = find_open(db, id);
+  OpenConflict conflict = find_settleable(db, id);
   refuse_dangling(conflict);
   std::optional<ApplyScope> unlogged;
   if (conflict.kind == "reject") unlogged.emplace(db);
   Savepoint savepoint(db);
   if (conflict.kind == "reject") {
     take_back(db, conflict);
-  } else if (conflict.kind != "unique" && conflict.kind != "lost") {  // there, the table has theirs already
+  } else if (conflict.is_refusal()) {
+    load_again(db, conflict.table, false);  // the hub may have another row by now
+  } else if (conflict.kind != "unique" && conflict.kind != "lost" && !stands(conflict, conflict.theirs)) {
     write_side(db, conflict, conflict.theirs);
   }
   close(db, id, "resolved");
@@ -234,7 +276,7 @@ void resolve_theirs(sqlite3* db, std::int64_t id) {
 }
 
 void resolve_value(sqlite3* db, std::int64_t id, const Value& value) {
-  const OpenConflict conflict = find_open(db, id);
+  const OpenConflict conflict = find_settleable(db, id);
   if (conflict.column.empty() || conflict.kind != "update") {
     throw Error(ErrorCode::kInvalidInput, "conflict " + std::to_string(id) + " is about a whole row, not a value",
                 "Choose 'mine' or 'theirs', or write the row yourself and run tidemark_dismiss(id).");

@@ -165,7 +165,10 @@ void Sealer::add_key(Writer& writer, const Row& key, const std::vector<LogEntry>
   const Pending pending = fold(entries, local.columns.size());
   const std::optional<Row> present = writer.read(key_views);
   const Net net = net_of(pending, present);
-  if (net == Net::kNothing) return;
+  if (net == Net::kNothing) {
+    if (has_refusals_) forget_refusals(db_, local, key, "resolved");
+    return;
+  }
 
   line_.clear();
   if (changes_ > 0) line_ += ',';
@@ -214,7 +217,7 @@ void Sealer::add_key(Writer& writer, const Row& key, const std::vector<LogEntry>
     ++rejected_;
     return;
   }
-  if (has_refusals_) forget_refusals(db_, writer.local(), key);
+  if (has_refusals_) forget_refusals(db_, local, key, "retried");
   body_.append(line_);
   ++changes_;
 }

@@ -104,9 +104,14 @@ void Session::load() {
     try {
       report_.pulled += load_table(db_, hub_, table);
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::kAhead) throw;
-      load_everything_again();
-      return load();
+      if (error.code() == ErrorCode::kAhead) {
+        load_everything_again();
+        return load();
+      }
+      // Untracked on the hub since it was described, or tracked after the backup it was restored from.
+      if (error.code() == ErrorCode::kNotFound) learn_tables();
+      const auto now = find_tracked(db_, table.local.name);
+      if (now && now->state != TableState::kRefused) throw;
     }
   }
 }

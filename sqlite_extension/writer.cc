@@ -6,6 +6,7 @@
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/pushes.h"
+#include "sqlite_extension/reject.h"
 
 namespace tidemark::device {
 namespace {
@@ -51,6 +52,7 @@ Writer::Writer(sqlite3* db, const TrackedTable& table, TriggerRun* run)
     where_key_ += (i == 0 ? " where " : " and ") + test;
     // The index finds by the column's collation; the row must have the very same bytes.
     if (!column.binary_collation) where_key_ += " and " + test + " collate binary";
+    collates_keys_ = collates_keys_ || !column.binary_collation;
   }
 }
 
@@ -73,6 +75,7 @@ std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
 void Writer::put(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, bool only_if_different) {
   if (!displaced_.empty() && take_back(key, cells, origin)) return;
   touch(key);
+  if (collates_keys_) displace_namesakes(key, origin, Holders::kAll);
   store(key, cells, origin, Holders::kAll, [&] {
     Statement& upsert = upsert_of(cells.places, only_if_different);
     bind_key(upsert, 1, key);
@@ -115,6 +118,10 @@ void Writer::settle(const Origin& origin) {
     displaced_.erase(first);
     const Cells cells{all_places(row.columns.size()), views_of(row.columns)};
     const auto key = views_of(row.key);
+    if (collates_keys_ && displace_namesakes(key, origin, Holders::kPendingOnly)) {
+      refuse(key, cells, origin, "unique", "another row of the hub has the same key by the collation of this table");
+      continue;
+    }
     // Only pending rows: two rows of the hub would displace each other for ever.
     store(key, cells, origin, Holders::kPendingOnly, [&] {
       Statement& upsert = upsert_of(cells.places, false);
@@ -140,6 +147,19 @@ std::string Writer::row_json(const std::vector<ValueView>& key, const Row& colum
   return json + "}";
 }
 
+std::string Writer::base_json(const Pending& pending) const {
+  std::string json = "{";
+  for (std::size_t i = 0; i < pending.columns.size(); ++i) {
+    const Pending::Column& column = pending.columns[i];
+    if (!column.touched) continue;
+    if (json.size() > 1) json += ',';
+    append_json_string(json, local().columns[i].name);
+    json += ':';
+    if (!append_json(json, kinds_[i], column.base.view())) append_json_blob(json, column.base.view().bytes);
+  }
+  return json + "}";
+}
+
 Statement& Writer::upsert_of(const std::vector<std::size_t>& places, bool only_if_different) {
   const auto found = upserts_.find({places, only_if_different});
   if (found != upserts_.end()) return found->second;
@@ -158,9 +178,6 @@ Statement& Writer::upsert_of(const std::vector<std::size_t>& places, bool only_i
     same += (same.empty() ? "" : " or ") + name + "." + quoted + " is not excluded." + quoted +
             (column.binary_collation ? "" : " collate binary");
   };
-  for (const LocalColumn& column : local().key) {
-    if (!column.binary_collation) set(column);  // 'a' becomes 'A'
-  }
   for (const std::size_t place : places) set(local().columns[place]);
   sql += sets.empty() ? "nothing" : "update set " + sets;
   if (only_if_different && !sets.empty()) sql += " where " + same;
@@ -228,13 +245,16 @@ void Writer::make_room(const std::vector<ValueView>& key, const Cells& cells, co
     // A generated column's value is not known before the row is written.
     if (wanted.size() == unique.columns.size()) displace_holders(unique, wanted, key, origin, which);
   }
-  // A key that is the same only by its column's collation.
-  UniqueSet same_key{{}, local().key_collations};
-  for (const LocalColumn& column : local().key) same_key.columns.push_back(column.name);
-  displace_holders(same_key, key, key, origin, which);
+  displace_namesakes(key, origin, which);
 }
 
-void Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
+bool Writer::displace_namesakes(const std::vector<ValueView>& key, const Origin& origin, Holders which) {
+  UniqueSet same_key{{}, local().key_collations};
+  for (const LocalColumn& column : local().key) same_key.columns.push_back(column.name);
+  return displace_holders(same_key, key, key, origin, which);
+}
+
+bool Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
                               const std::vector<ValueView>& key, const Origin& origin, Holders which) {
   const std::size_t keys = local().key.size();
   std::string sql =
@@ -249,6 +269,7 @@ void Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueVi
   Statement find(db_, sql);
   for (std::size_t i = 0; i < values.size(); ++i) find.bind_static(static_cast<int>(i) + 1, values[i]);
   std::vector<std::pair<Row, Row>> holders;
+  bool some_stay = false;
   while (find.step()) {
     Row holder_key;
     Row holder_columns;
@@ -256,11 +277,16 @@ void Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueVi
     for (std::size_t i = 0; i < local().columns.size(); ++i)
       holder_columns.push_back(find.value(static_cast<int>(keys + i)));
     const auto holder_views = views_of(holder_key);
+    if (holder_views == key) continue;
     pending_.ensure(db_);
-    if (which == Holders::kPendingOnly && !pending_.find(lookup_of(holder_views))) continue;
-    if (holder_views != key) holders.emplace_back(std::move(holder_key), std::move(holder_columns));
+    if (which == Holders::kPendingOnly && !pending_.find(lookup_of(holder_views))) {
+      some_stay = true;
+    } else {
+      holders.emplace_back(std::move(holder_key), std::move(holder_columns));
+    }
   }
   for (const auto& [holder_key, holder_columns] : holders) displace(holder_key, holder_columns, origin);
+  return some_stay;
 }
 
 // Takes a row out of the way of the hub's. What was pending on it is set aside
@@ -281,17 +307,20 @@ void Writer::displace(const Row& key, const Row& columns, const Origin& origin) 
   conflict.table = local().name;
   conflict.key = key_json(key);
   conflict.kind = "unique";
+  if (mine.base_exists) conflict.base = Value(ValueView::text(base_json(mine)));
   conflict.mine = Value(ValueView::text(row_json(key_views, columns)));
   conflict.mine_at_ms = mine.at_ms;
   conflict.theirs_at_ms = origin.at_ms;
   conflict.device = origin.device;
   conflict.seq = origin.seq;
   conflict.message = "a row of the hub has the same unique value; this row was set aside";
-  conflict.hint = "tidemark_resolve(id, 'mine') writes it again, with another value where they clash.";
+  conflict.hint = "tidemark_resolve(id, 'mine') writes it again where the value is free; or write it with another value, "
+                  "then tidemark_dismiss(id).";
   record(db_, conflict);
   want_whole(db_, local().number, seqs->front());
   void_entries(db_, local(), *seqs);
   pending_.erase(lookup);
+  forget_refusals(db_, local(), key, "resolved");
   if (!mine.base_exists) return;
 
   Row hubs = columns;
@@ -304,7 +333,7 @@ void Writer::displace(const Row& key, const Row& columns, const Origin& origin) 
 // A row of the hub that this database cannot take.
 void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
                     const std::string& kind, const std::string& message) {
-  Row row(local().columns.size());
+  Row row = read(key).value_or(Row(local().columns.size()));
   for (std::size_t i = 0; i < cells.places.size(); ++i) row[cells.places[i]] = Value(cells.values[i]);
   Row key_row;
   for (const ValueView& value : key) key_row.emplace_back(value);
@@ -317,7 +346,8 @@ void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const
   conflict.device = origin.device;
   conflict.seq = origin.seq;
   conflict.message = message;
-  conflict.hint = "The hub allows what a constraint of this device refuses. Loosen it here, or tighten it there.";
+  conflict.hint = "The hub allows what a constraint of this device refuses. Loosen it here, or tighten it there; then "
+                  "tidemark_resolve(id, 'theirs') asks the hub for the row again.";
   record(db_, conflict);
 }
 

@@ -83,6 +83,9 @@ class Writer {
   // The row as JSON, {"id":…,"name":…}, for conflicts.
   std::string row_json(const std::vector<ValueView>& key, const Row& columns) const;
 
+  // What the hub has in the columns that are changed here, as JSON.
+  std::string base_json(const Pending& pending) const;
+
   // The hub's kind of a column; of a column that only this device has, text.
   Kind key_kind(std::size_t place) const { return key_kinds_[place]; }
   Kind kind(std::size_t place) const { return kinds_[place]; }
@@ -102,8 +105,11 @@ class Writer {
   bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
              const Write& write, std::string* refusal = nullptr);
   void make_room(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders which);
-  void displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
+  // Both displace rows that hold what the row of `key` is to have: values, or a key that is
+  // the same by its column's collation only. True if a row that may not be displaced does.
+  bool displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
                         const std::vector<ValueView>& key, const Origin& origin, Holders which);
+  bool displace_namesakes(const std::vector<ValueView>& key, const Origin& origin, Holders which);
   void displace(const Row& key, const Row& columns, const Origin& origin);
   void refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, const std::string& kind,
               const std::string& message);
@@ -119,7 +125,8 @@ class Writer {
   std::vector<Kind> key_kinds_;
   std::vector<Kind> kinds_;
   PendingIndex pending_;
-  std::string where_key_;  // with the key as ?1, ?2 …
+  std::string where_key_;      // with the key as ?1, ?2 …
+  bool collates_keys_ = false;  // two keys of the hub may be one here
   std::unique_ptr<Statement> read_;
   std::unique_ptr<Statement> remove_;
   std::map<std::pair<std::vector<std::size_t>, bool>, Statement> upserts_;

@@ -73,8 +73,11 @@ create table if not exists tidemark_conflict (
   hint         text,
   held         integer,                     -- the log row that is not sent again
   waits_for    integer,                     -- of a reject: the reject of the row it refers to
-  noticed_at   integer not null             -- ms
+  noticed_at   integer not null,            -- ms
+  settled_at   integer                      -- ms, hub's clock: the first sync after it was settled
 );
+
+create index if not exists tidemark_held on tidemark_conflict (table_name, key) where held is not null;
 
 -- Pages of a commit that has not come whole yet.
 create table if not exists tidemark_page (

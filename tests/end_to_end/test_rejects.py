@@ -234,3 +234,93 @@ def test_a_row_that_is_released_while_another_push_is_read_back(shop: Fleet, til
     till.sync()
     assert states(till) == []
     shop.assert_equal("products")
+
+
+def test_a_reject_ends_when_its_row_comes_from_the_hub(shop: Fleet, till: Device) -> None:
+    till.sql("insert into categories values ('c', null, '')")
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sync()
+    shop.hub("insert into categories values ('c', null, 'good')")
+    till.sync()  # what waited for it goes now
+    shop.settle()
+    shop.assert_equal("categories", "products")
+    assert till.sql(
+        "select kind, state, (select count(*) from tidemark_pending) from tidemark_conflicts where table_name = 'categories'"
+    ) == [("reject", "resolved", 0), ("update", "open", 0)]
+    assert till.rows("products") == [("p", "c", "1.00")]
+    assert open_rejects(till) == {}
+
+
+@pytest.mark.parametrize("statement", ["delete from categories where id = 'c'", "update categories set parent = null where id = 'd'"])
+def test_a_reject_ends_when_the_person_takes_the_change_back(shop: Fleet, till: Device, statement: str) -> None:
+    shop.hub("insert into categories values ('d', null, 'old')")
+    till.sync()
+    till.sql("insert into categories values ('c', null, '')")
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sql("update categories set parent = 'nowhere' where id = 'd'")
+    till.sync()
+    assert set(open_rejects(till)) == {'["c"]', '["d"]', '["p"]'}
+    till.sql(statement)
+    till.sync()
+    key = '["c"]' if "delete" in statement else '["d"]'
+    assert till.sql("select state from tidemark_conflicts where key = ? and kind = 'reject'", [key]) == [("resolved",)]
+    waits = till.value("select state from tidemark_conflicts where key = '[\"p\"]' and kind = 'reject' order by id desc")
+    assert waits == ("open" if "delete" in statement else "waiting")  # sent again, and refused for its own sake
+
+
+def test_a_reject_ends_when_the_hub_deletes_the_row(shop: Fleet, till: Device) -> None:
+    shop.hub("insert into categories values ('d', null, 'old')")
+    till.sync()
+    till.sql("update categories set name = '' where id = 'd'")
+    till.sync()
+    shop.hub("delete from categories where id = 'd'")
+    till.sync()
+    assert open_rejects(till) == {}
+    shop.settle()
+    shop.assert_equal("categories")
+
+
+@pytest.mark.parametrize("column, bad", [("price", "'99999999999'"), ("category", "'nowhere'")])
+def test_what_a_policys_expression_gives_and_the_hub_refuses(shop: Fleet, till: Device, column: str, bad: str) -> None:
+    shop.hub("insert into products values ('p', null, 1)", "insert into categories values ('c', null, 'c')")
+    shop.database.sql("alter table products add column name text")
+    till.sql("alter table products add column name text")
+    shop.database.sql("select tidemark.policy('products', %s, %s)", [column, f"iif(:mine is null, null, {bad})"])
+    till.sync()
+    mine, theirs = ("2.00", "3.00") if column == "price" else ("c", "c2")
+    shop.hub("insert into categories values ('c2', null, 'c2')", f"update products set {column} = '{theirs}' where id = 'p'")
+    till.sql(f"update products set {column} = ?, name = 'mine' where id = 'p'", [mine])
+    till.sync()
+    shop.settle()
+    shop.assert_equal("products")
+    assert till.sql(f"select {column}, name from products") == [(theirs, "mine")]
+    kind, name, result, message = till.sql("select kind, column_name, result, message from tidemark_conflicts")[0]
+    assert (kind, name, result) == ("update", column, theirs)
+    assert message.startswith("the hub refuses what the policy's expression gave: ")
+    assert open_rejects(till) == {}
+
+
+def test_rejects_that_refer_to_each_other_do_not_wait_for_each_other(fleet: Fleet) -> None:
+    fleet.hub(
+        "create table emp (id text primary key, dept text not null, name text check (name <> ''))",
+        "create table dept (id text primary key, boss text not null references emp)",
+        "alter table emp add foreign key (dept) references dept",
+    )
+    fleet.track("emp", "dept")
+    till = fleet.device("till", "emp", "dept")
+    till.sql("insert into dept values ('d', 'e')")
+    till.sql("insert into emp values ('e', 'd', '')")
+    till.sync()
+    assert sorted(state for (state,) in till.sql("select state from tidemark_conflicts")) == ["open", "waiting"]
+
+
+def test_settled_conflicts_are_kept_from_when_they_were_settled(shop: Fleet, till: Device) -> None:
+    shop.hub("insert into categories values ('c', null, 'old')")
+    till.sync()
+    till.sql("update categories set name = 'mine' where id = 'c'")
+    shop.hub("update categories set name = 'theirs' where id = 'c'")
+    till.sync()
+    till.sql("update tidemark_conflict set noticed_at = noticed_at - 100 * 86400000")
+    till.sql("select tidemark_dismiss(1)")
+    till.sync()
+    assert till.value("select state from tidemark_conflicts") == "dismissed"
