@@ -149,7 +149,8 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
   if (!target.writer) return;
   Writer& writer = *target.writer;
   const TrackedTable& table = writer.table();
-  if (table.state == TableState::kNew && seq_ != 0) return;  // its rows come with the first load
+  const bool loads_columns = !table.gained.empty();
+  if (table.state == TableState::kNew && seq_ != 0 && !loads_columns) return;  // its rows come with the first load
   if (seq_ != 0 && seq_ <= table.since) return;              // in the rows that were loaded
   ++changes_;
 
@@ -161,38 +162,49 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
   Cells cells;
   for (std::size_t i = 0; i < change.columns.size(); ++i) {
     const Target::Column& column = target.columns[change.columns[i]];
-    if (!column.place) continue;
+    if (!column.place || (seq_ == 0 && !writer.is_loaded(*column.place))) continue;
     cells.places.push_back(*column.place);
     cells.values.push_back(from_wire(column.kind, column.uuid_as_bytes, change.values[i], bytes_));
   }
 
   writer.pending().ensure(db_);
+  const Op op = seq_ == 0 && loads_columns ? Op::kUpdate : change.op;
   if (!writer.pending().empty() || !kept_.empty()) {
     std::string lookup = lookup_of(key);
     // What was pending may have been set aside since this commit's first change of the row.
     const bool is_kept = kept_.count({&writer, lookup}) > 0;
-    if (is_kept || writer.pending().find(lookup)) return keep(writer, lookup, key, cells, change, origin);
+    if (loads_columns && seq_ == 0 && came_or_went(writer, lookup, key)) return;
+    if (is_kept || writer.pending().find(lookup)) return keep(writer, lookup, key, cells, op, change.at_ms.value_or(origin.at_ms));
   }
-  switch (change.op) {
+  switch (op) {
     case Op::kInsert: return writer.put(key, cells, origin, origin.own);
     case Op::kUpdate: return writer.update(key, cells, origin);
     case Op::kDelete: return writer.remove(key);
   }
 }
 
+// Whether the pending change of a row is its insert or its delete: then its new columns
+// meet when the whole row does.
+bool Applier::came_or_went(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key) {
+  const auto* const seqs = writer.pending().find(lookup);
+  if (!seqs) return false;
+  return !writer.read(key) ||
+         !fold(read_entries(db_, writer.local(), *seqs), writer.local().columns.size()).base_exists;
+}
+
 // Folds what one commit does to a row that has a pending change.
 void Applier::keep(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key, const Cells& cells,
-                   const WireChange& change, const Origin& origin) {
+                   Op op, std::int64_t at_ms) {
   TheirChange& theirs = kept_[{&writer, lookup}];
   if (theirs.key.empty()) {
     for (const ValueView& value : key) theirs.key.emplace_back(value);
   }
-  theirs.at_ms = change.at_ms.value_or(origin.at_ms);
-  if (change.op == Op::kDelete) {
+  theirs.at_ms = at_ms;
+  if (op == Op::kDelete) {
     theirs.deletes = true;
     theirs.replaces = false;
     theirs.cells.clear();
-  } else if (change.op == Op::kInsert) {
+  } else if (op == Op::kInsert) {
     theirs.replaces = true;
   }
   for (std::size_t i = 0; i < cells.places.size(); ++i) theirs.cells[cells.places[i]] = Value(cells.values[i]);

@@ -52,7 +52,8 @@ class Applier {
   void end_commit();
   void apply(const Target& target, const WireChange& change, const Origin& origin);
   void keep(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key, const Cells& cells,
-            const WireChange& change, const Origin& origin);
+            Op op, std::int64_t at_ms);
+  bool came_or_went(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key);
   void meet(Writer& writer, const TheirChange& theirs, const std::vector<std::int64_t>& seqs);
   void write(Writer& writer, const TheirChange& theirs);
   void retire_push(std::int64_t number);

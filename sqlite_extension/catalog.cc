@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/error.h"
+#include "common/json_text.h"
 #include "common/quote.h"
 #include "common/triggers.h"
 #include "common/wire.h"
@@ -24,7 +25,7 @@ TableState state_named(std::string_view name) {
 }
 
 constexpr char kSelectTracked[] =
-    "select number, name, columns, hub, state, problem, load_after, since, sweep from main.tidemark_table";
+    "select number, name, columns, hub, state, problem, load_after, since, sweep, gained from main.tidemark_table";
 
 // Reads the row `statement` stands on; the shape is what SQLite has now.
 TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
@@ -50,6 +51,7 @@ TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
   if (!statement.is_null(6)) table.load_after = statement.text(6);
   table.since = statement.integer(7);
   table.sweep = statement.integer(8) != 0;
+  if (!statement.is_null(9)) table.gained = names_in(statement.text(9));
   find_policies(db, table);
   if (!unusable.empty()) {
     table.state = TableState::kRefused;
@@ -120,6 +122,15 @@ std::vector<std::string> names_in(std::string_view json) {
   return names;
 }
 
+std::string names_json(const std::vector<std::string>& names) {
+  std::string json = "[";
+  for (const std::string& name : names) {
+    if (json.size() > 1) json += ',';
+    append_json_string(json, name);
+  }
+  return json + "]";
+}
+
 std::vector<TrackedTable> tracked_tables(sqlite3* db) {
   std::vector<TrackedTable> tables;
   Statement list(db, std::string(kSelectTracked) + " order by number");
@@ -136,7 +147,8 @@ std::optional<TrackedTable> find_tracked(sqlite3* db, std::string_view name) {
 
 void save_state(sqlite3* db, const TrackedTable& table) {
   Statement save(db,
-                 "update main.tidemark_table set state = ?2, problem = ?3, load_after = ?4, since = ?5, sweep = ?6 "
+                 "update main.tidemark_table set state = ?2, problem = ?3, load_after = ?4, since = ?5, sweep = ?6,"
+                 " gained = ?7 "
                  "where number = ?1");
   save.bind(1, table.local.number);
   save.bind(2, name_of(table.state));
@@ -144,6 +156,7 @@ void save_state(sqlite3* db, const TrackedTable& table) {
   if (table.load_after) save.bind(4, std::string_view(*table.load_after));
   save.bind(5, table.since);
   save.bind(6, std::int64_t{table.sweep});
+  if (!table.gained.empty()) save.bind(7, std::string_view(names_json(table.gained)));
   save.run();
 }
 

@@ -46,10 +46,14 @@ struct TrackedTable {
   std::optional<std::string> load_after;
   std::int64_t since = 0;
   bool sweep = false;
+  std::vector<std::string> gained;
+
+  bool is_loading() const { return state == TableState::kNew || state == TableState::kLoading; }
 };
 
 // A JSON array of names, as tidemark_table.columns has it.
 std::vector<std::string> names_in(std::string_view json);
+std::string names_json(const std::vector<std::string>& names);
 
 // All tracked tables, parents first as far as the hub told.
 std::vector<TrackedTable> tracked_tables(sqlite3* db);

@@ -285,7 +285,10 @@ void track(sqlite3_context* context, Arguments arguments) {
     transaction.commit();
   }
   session.load();
-  const SyncReport report = session.finish();
+  const std::int64_t loaded = session.pulled();
+  session.pull();  // the other tables as of the same moment
+  SyncReport report = session.finish();
+  report.pulled = loaded;
   return_text(context, tracked_json(db, name, report));
 }
 

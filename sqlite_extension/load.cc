@@ -104,7 +104,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
   PageReader pages([&hub, &name](const std::string& after) {
     return hub.rows(name, after.empty() ? std::nullopt : std::optional(after));
   });
-  while (table.state == TableState::kNew || table.state == TableState::kLoading) {
+  while (table.is_loading()) {
     const std::string body = pages.get(table.load_after.value_or(""));
     simdjson::dom::parser parser;
     const simdjson::dom::element page = parse_body(parser, body);
@@ -134,7 +134,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
           "Sync again later, or ask the bridge that serves the primary.");
     }
     hub.keep_clock_offset(db, integer_member(page, "now"));
-    if (table.state == TableState::kNew) table.since = head;
+    if (table.state == TableState::kNew && table.gained.empty()) table.since = head;
 
     const std::vector<TrackedTable> tables = tracked_tables(db);
     {
@@ -156,6 +156,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
         sweep(db, table);
       }
       table.sweep = false;
+      table.gained.clear();
     }
     save_state(db, table);
     transaction.commit();
@@ -168,9 +169,19 @@ void load_again(sqlite3* db, TrackedTable& table, bool sweep) {
   table.load_after.reset();
   table.since = 0;
   table.sweep = table.sweep || sweep;
+  table.gained.clear();
   Statement forget(db, "delete from main.tidemark_seen where table_number = ?1");
   forget.bind(1, table.local.number);
   forget.run();
+  save_state(db, table);
+}
+
+void load_columns(sqlite3* db, TrackedTable& table, const std::vector<std::string>& names) {
+  if (names.empty() || table.state == TableState::kRefused) return;  // refused: all of it is loaded when it fits again
+  if (table.is_loading() && table.gained.empty()) return load_again(db, table, table.sweep);
+  table.gained.insert(table.gained.end(), names.begin(), names.end());
+  table.state = TableState::kNew;
+  table.load_after.reset();
   save_state(db, table);
 }
 

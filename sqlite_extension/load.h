@@ -19,6 +19,11 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table);
 // removed when the load ends. In a transaction of the caller.
 void load_again(sqlite3* db, TrackedTable& table, bool sweep);
 
+// Marks columns that the table has gained to be loaded, of the rows that are here and
+// nothing else of them: what else changes comes commit by commit. In a transaction of
+// the caller.
+void load_columns(sqlite3* db, TrackedTable& table, const std::vector<std::string>& names);
+
 // Counts a column that both sides have from now on: what this device has in it
 // is pending, to meet what the hub has. In a transaction of the caller.
 void adopt_column(sqlite3* db, const TrackedTable& table, std::size_t place);

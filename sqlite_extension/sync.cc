@@ -87,14 +87,12 @@ std::vector<HubTable> Session::learn_tables() {
 void Session::load() {
   if (!meta(db_, "schema")) learn_tables();
   const std::vector<TrackedTable> all = tracked_tables(db_);
-  const bool some = std::any_of(all.begin(), all.end(), [](const TrackedTable& table) {
-    return table.state == TableState::kNew || table.state == TableState::kLoading;
-  });
+  const bool some = std::any_of(all.begin(), all.end(), [](const TrackedTable& table) { return table.is_loading(); });
   // What was accepted is in the rows that come: it is read back first, so that no
   // difference is counted twice.
   if (some && has_pushes(db_) && !unanswered_push(db_)) pull_pages();
   for (TrackedTable& table : tracked_tables(db_)) {
-    if (table.state != TableState::kNew && table.state != TableState::kLoading) continue;
+    if (!table.is_loading()) continue;
     if (!table.hub) {
       learn_tables();
       const auto now = find_tracked(db_, table.local.name);

@@ -52,6 +52,9 @@ class Session {
   // Loads the tables that are new or half loaded.
   void load();
 
+  // Changes and rows of tracked tables until now.
+  std::int64_t pulled() const { return report_.pulled; }
+
   SyncReport finish();
 
  private:

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/error.h"
-#include "common/json_text.h"
 #include "common/quote.h"
 #include "common/triggers.h"
 #include "sqlite_extension/conflicts.h"
@@ -16,12 +15,9 @@ namespace tidemark::device {
 namespace {
 
 std::string columns_json(const LocalTable& table) {
-  std::string json = "[";
-  for (const LocalColumn& column : table.columns) {
-    if (json.size() > 1) json += ',';
-    append_json_string(json, column.name);
-  }
-  return json + "]";
+  std::vector<std::string> names;
+  for (const LocalColumn& column : table.columns) names.push_back(column.name);
+  return names_json(names);
 }
 
 bool has_trigger(sqlite3* db, const Trigger& trigger) {
@@ -245,12 +241,11 @@ void refresh_tracking(sqlite3* db) {
       save_state(db, table);
     }
     // What the hub has in the new columns comes with its rows.
-    if (known < table.local.columns.size() && table.hub) {
-      const bool gained =
-          std::any_of(table.local.columns.begin() + static_cast<std::ptrdiff_t>(known), table.local.columns.end(),
-                      [&](const LocalColumn& column) { return table.hub->find(column.name) != nullptr; });
-      if (gained) load_again(db, table, false);
+    std::vector<std::string> gained;
+    for (std::size_t i = known; table.hub && i < table.local.columns.size(); ++i) {
+      if (table.hub->find(table.local.columns[i].name)) gained.push_back(table.local.columns[i].name);
     }
+    load_columns(db, table, gained);
     savepoint.release();
   }
 }
@@ -292,14 +287,14 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
   }
   save_state(db, table);
   if (!before) return;
-  bool gained = false;
+  std::vector<std::string> gained;
   for (std::size_t i = 0; i < table.local.columns.size(); ++i) {
     const std::string& name = table.local.columns[i].name;
     if (!hub->find(name) || before->find(name)) continue;
     adopt_column(db, table, i);
-    gained = true;
+    gained.push_back(name);
   }
-  if (gained) load_again(db, table, false);
+  load_columns(db, table, gained);
 }
 
 }  // namespace tidemark::device

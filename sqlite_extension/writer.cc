@@ -56,6 +56,13 @@ Writer::Writer(sqlite3* db, const TrackedTable& table, TriggerRun* run)
   }
 }
 
+bool Writer::is_loaded(std::size_t place) const {
+  const auto& gained = table_.gained;
+  return gained.empty() || std::any_of(gained.begin(), gained.end(), [&](const std::string& name) {
+           return same_name(name, local().columns[place].name);
+         });
+}
+
 std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
   if (!read_) {
     const std::string columns = column_list(local().columns, all_places(local().columns.size()));

@@ -73,6 +73,9 @@ class Writer {
   bool try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, std::string* refusal);
   void remove(const std::vector<ValueView>& key);
 
+  // Whether a load is for this column: of columns that were gained it is for them alone.
+  bool is_loaded(std::size_t place) const;
+
   // Evaluates the expressions of policies.
   Expressions& expressions() { return expressions_ ? *expressions_ : expressions_.emplace(); }
 

@@ -196,3 +196,14 @@ def test_a_policy_reaches_devices_and_goes_again(shop: Fleet, till: Device) -> N
     till.sql("select tidemark_policy('products', null, null)")
     till.sync()
     assert policies() == ('{"name":"device"}', "delete_wins")
+
+
+def test_a_table_that_is_untracked_while_it_is_to_be_loaded(shop: Fleet, till: Device) -> None:
+    shop.hub("alter table products add column colour text")
+    till.sync()
+    till.sql("alter table products add column colour text")
+    shop.database.sql("select tidemark.untrack('products')")
+    till.sql("insert into other values ('till', 'x')")
+    till.sync()
+    assert problem(till) == ("refused", 'the hub does not track a table "products"')
+    shop.assert_equal("other")

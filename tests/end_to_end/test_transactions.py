@@ -1,5 +1,6 @@
 """What one transaction wrote is seen at once or not at all, on both sides, whatever its size."""
 
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Callable, Iterator
@@ -107,6 +108,38 @@ def test_a_child_that_comes_pages_before_its_parent(accounts: Fleet, small_pages
     till.sync()
     accounts.assert_equal("accounts")
     assert till.sql("pragma foreign_key_check") == []
+
+
+def test_a_column_that_is_gained_shows_no_half_of_a_commit(accounts: Fleet, small_pages: Bridge) -> None:
+    """Its values come in pages, read at different moments; the line breaks between two."""
+    with FaultProxy(small_pages.port) as line:
+        till = accounts.device("till", "accounts", url=line.url)
+        till.plain_sql("alter table accounts add column note text")
+        till.sql("insert into accounts (id, amount, note) values ('mine', 0, 'of mine')")
+        till.sql("delete from accounts where id = 'a1'")
+        accounts.hub("alter table accounts add column note text default 'n'",
+                     "update accounts set amount = amount + case when substr(id, 2)::int % 2 = 0 then 7 else -7 end, note = 'moved'")  # fmt: skip
+        line.next(*[Fault.NONE] * 2, *[Fault.LOSE_ANSWER] * 20, path="GET /v1/tables/accounts/rows")
+        with pytest.raises(sqlite3.OperationalError, match="no answer"):
+            till.sync()
+        assert till.value("select state from tidemark_tables") == "loading"
+        assert till.value("select count(*) from accounts where note = 'moved'") > 0
+        assert till.value("select sum(amount) from accounts") == ROWS * 10 - 10
+        line.heal()
+        accounts.settle()
+    accounts.assert_equal("accounts")
+    assert till.sql("select kind, key from tidemark_conflicts") == [("delete", '["a1"]')]
+    assert till.value("select note from accounts where id = 'mine'") == "of mine"
+
+
+def test_a_table_that_is_tracked_later_is_of_the_same_moment(fleet: Fleet) -> None:
+    fleet.hub("create table a (id text primary key, amount integer)", "create table b (id text primary key, amount integer)",
+              "insert into a values ('a', 10)", "insert into b values ('b', 10)")  # fmt: skip
+    fleet.track("a", "b")
+    till = fleet.device("till", "a")
+    fleet.hub("begin; update a set amount = 5; update b set amount = 15; commit")
+    till.track("b")
+    assert till.value("select sum(amount) from (select amount from a union all select amount from b)") == 20
 
 
 def test_a_push_appears_at_once_on_the_hub(accounts: Fleet) -> None:
