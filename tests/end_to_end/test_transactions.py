@@ -128,7 +128,7 @@ def test_a_column_that_is_gained_shows_no_half_of_a_commit(accounts: Fleet, smal
         line.heal()
         accounts.settle()
     accounts.assert_equal("accounts")
-    assert till.sql("select kind, key from tidemark_conflicts") == [("delete", '["a1"]')]
+    assert till.sql("select kind, key from tidemark_conflicts") == [("delete", '["a1"]')] * 2  # each of the two commits
     assert till.value("select note from accounts where id = 'mine'") == "of mine"
 
 
