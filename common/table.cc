@@ -153,6 +153,7 @@ HubTable hub_table_from(std::string_view json) {
     table.name = entry["table"].get_string().value();
     const auto keys = optional_member(entry, "keys");
     table.keys = keys ? keys->get_string().value() : "none";
+    table.policy = text_or_empty(entry, "policy");
     table.deletes = text_or_empty(entry, "deletes");
     table.key = hub_columns_from(entry["key"]);
     table.columns = hub_columns_from(entry["columns"]);

@@ -20,7 +20,7 @@ struct HubColumn {
   bool generated_default = false;  // the hub fills it by an expression only it can evaluate
   bool has_default = false;
   std::string default_sql;  // as SQLite writes it; empty where there is none it could evaluate
-  std::string policy;       // as common/policy.h reads it; empty for the default
+  std::string policy;       // as common/policy.h reads it; empty if it has none of its own
 };
 
 struct HubReference {
@@ -36,6 +36,7 @@ struct HubTable {
   std::vector<HubColumn> columns;
   std::vector<std::vector<std::string>> unique;
   std::vector<HubReference> references;
+  std::string policy;       // of the columns that have none of their own; empty for the default
   std::string deletes;      // "delete_wins" or "update_wins"; empty for the default
   std::string description;  // the JSON it was read from
 

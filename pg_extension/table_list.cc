@@ -136,11 +136,11 @@ class Description {
     }
   }
 
-  // Of a column that is not in the key; empty for the default.
+  // What was declared for a column itself, or, without a name, for those that have none of
+  // their own; empty if nothing was.
   std::string policy_of(Oid relation, const std::string& column) const {
-    auto found = policies_.find({relation, column});
-    if (found == policies_.end()) found = policies_.find({relation, ""});
-    return found == policies_.end() || found->second == "latest" ? "" : found->second;
+    const auto found = policies_.find({relation, column});
+    return found == policies_.end() ? "" : found->second;
   }
 
   void append_table(std::string& out, const Layout& layout, const std::map<Oid, LayoutPtr>& tracked) const {
@@ -151,6 +151,10 @@ class Description {
     if (const auto found = deletes_.find(layout.relation); found != deletes_.end()) {
       out += R"(,"deletes":)";
       append_json_string(out, found->second);
+    }
+    if (const std::string policy = policy_of(layout.relation, ""); !policy.empty()) {
+      out += R"(,"policy":)";
+      append_json_string(out, policy);
     }
     out += R"(,"key":)";
     append_columns_of(out, layout, layout.key, false);

@@ -18,14 +18,25 @@ std::string lower(std::string_view name) {
   return folded;
 }
 
-// The device's own policies of a table, by the column's name in lower case.
-std::map<std::string, std::string> overrides(sqlite3* db, const std::string& table) {
-  Statement list(db, "select column_name, policy from main.tidemark_override where table_name = ?1");
-  list.bind(1, std::string_view(table));
-  std::map<std::string, std::string> found;
-  while (list.step()) found[lower(list.text(0))] = list.text(1);
-  return found;
-}
+// The device's own policies of a table.
+struct Overrides {
+  std::map<std::string, std::string> columns;  // by name in lower case; '' is for all that have none
+  std::string deletes;
+
+  Overrides(sqlite3* db, const std::string& table) {
+    Statement list(db, "select column_name, of_rows, policy from main.tidemark_override where table_name = ?1");
+    list.bind(1, std::string_view(table));
+    while (list.step()) {
+      std::string& to = list.integer(1) != 0 ? deletes : columns[lower(list.text(0))];
+      to = list.text(2);
+    }
+  }
+
+  std::string find(std::string_view column) const {
+    const auto found = columns.find(lower(column));
+    return found == columns.end() ? "" : found->second;
+  }
+};
 
 Kind kind_of(const TrackedTable& table, const std::string& column) {
   const HubColumn* const known = table.hub ? table.hub->find(column) : nullptr;
@@ -42,20 +53,23 @@ std::optional<Policy> usable(const std::string& text, Kind kind) {
 }  // namespace
 
 void find_policies(sqlite3* db, TrackedTable& table) {
-  const auto own = overrides(db, table.local.name);
-  const auto of_table = own.find("");
-  const auto row_rule = of_table == own.end() ? std::nullopt : delete_rule_from(of_table->second);
-  table.deletes =
-      row_rule ? *row_rule : delete_rule_from(table.hub ? table.hub->deletes : "").value_or(DeleteRule::kDeleteWins);
+  const Overrides own(db, table.local.name);
+  table.deletes = DeleteRule::kDeleteWins;
+  for (const std::string& rule : {own.deletes, table.hub ? table.hub->deletes : ""}) {
+    if (!delete_rule_from(rule)) continue;
+    table.deletes = *delete_rule_from(rule);
+    break;
+  }
   table.policies.clear();
   for (const LocalColumn& column : table.local.columns) {
-    const Kind kind = kind_of(table, column.name);
-    const auto of_column = own.find(lower(column.name));
-    std::optional<Policy> policy;
-    if (of_column != own.end()) policy = usable(of_column->second, kind);
-    if (!policy && of_table != own.end() && !row_rule) policy = usable(of_table->second, kind);
     const HubColumn* const known = table.hub ? table.hub->find(column.name) : nullptr;
-    if (!policy && known) policy = usable(known->policy, kind);
+    // What is said of the column itself counts more than what is said of the table.
+    const std::string said[] = {own.find(column.name), known ? known->policy : "", own.find(""),
+                                table.hub ? table.hub->policy : ""};
+    std::optional<Policy> policy;
+    for (const std::string& one : said) {
+      if (!policy && !one.empty()) policy = usable(one, kind_of(table, column.name));
+    }
     table.policies.push_back(policy.value_or(Policy()));
   }
 }
@@ -106,12 +120,14 @@ void override_policy(sqlite3* db, TrackedTable& table, std::string_view column,
       }
     }
   }
-  Statement write(db, policy ? "insert into main.tidemark_override values (?1, ?2, ?3)"
-                               " on conflict (table_name, column_name) do update set policy = excluded.policy"
+  Statement write(db, policy ? "insert or replace into main.tidemark_override values (?1, ?2, ?3, ?4)"
                              : "delete from main.tidemark_override where table_name = ?1 and column_name = ?2");
   write.bind(1, std::string_view(table.local.name));
   write.bind(2, column);
-  if (policy) write.bind(3, std::string_view(*policy));
+  if (policy) {
+    write.bind(3, std::int64_t{for_rows});
+    write.bind(4, std::string_view(*policy));
+  }
   write.run();
   note_policies(db, table);
 }

@@ -21,12 +21,14 @@ create table if not exists tidemark_table (
   gained      text                          -- JSON array: only these columns are loaded, of the rows that are here
 );
 
--- Policies that hold on this device instead of the hub's; the column '' is the table.
+-- Policies that hold on this device instead of the hub's; the column '' stands for all that
+-- have none of their own, or, with of_rows, for the rows.
 create table if not exists tidemark_override (
   table_name  text not null collate nocase,
   column_name text not null collate nocase,
+  of_rows     integer not null,
   policy      text not null,
-  primary key (table_name, column_name)
+  primary key (table_name, column_name, of_rows)
 ) without rowid;
 
 -- The rows that a table loaded again has seen so far.

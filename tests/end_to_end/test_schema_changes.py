@@ -198,6 +198,26 @@ def test_a_policy_reaches_devices_and_goes_again(shop: Fleet, till: Device) -> N
     assert policies() == ('{"name":"device"}', "delete_wins")
 
 
+def test_what_is_said_of_a_column_counts_more_than_what_is_said_of_its_table(shop: Fleet, till: Device) -> None:
+    def in_force() -> tuple:
+        policies, deletes = till.sql("select policies, deletes from tidemark_tables where table_name = 'products'")[0]
+        return json.loads(policies or "{}"), deletes
+
+    shop.database.sql("select tidemark.policy('products', 'stock', 'sum'), tidemark.policy('products', 'price', 'latest')")
+    shop.database.sql("select tidemark.policy('products', 'hub'), tidemark.policy('products', 'update_wins')")
+    till.sync()
+    assert in_force() == ({"name": "hub", "stock": "sum"}, "update_wins")
+    till.sql("select tidemark_policy('products', null, 'device')")
+    assert in_force() == ({"name": "device", "stock": "sum"}, "update_wins")
+    till.sql("select tidemark_policy('products', null, 'delete_wins')")
+    till.sql("select tidemark_policy('products', 'stock', 'max')")
+    assert in_force() == ({"name": "device", "stock": "max"}, "delete_wins")
+    till.sql("select tidemark_policy('products', null, null)")
+    assert in_force() == ({"name": "hub", "stock": "max"}, "update_wins")
+    till.sql("select tidemark_policy('products', 'stock', null)")
+    assert in_force() == ({"name": "hub", "stock": "sum"}, "update_wins")
+
+
 def test_a_table_that_is_untracked_while_it_is_to_be_loaded(shop: Fleet, till: Device) -> None:
     shop.hub("alter table products add column colour text")
     till.sync()
