@@ -9,7 +9,7 @@ select tidemark.policy('stock', 'quantity', 'sum'), tidemark.policy('stock', 'am
        tidemark.policy('stock', 'note', 'coalesce(:mine, :theirs) || ''!'''), tidemark.policy('stock', 'hub'), tidemark.policy('stock', 'update_wins');
 select deletes, policy, column_policies from tidemark.tables;
 select token('p') as token \gset
-select t -> 'deletes' as deletes, c ->> 0 as column, c -> 2 ->> 'policy' as policy
+select t -> 'deletes' as deletes, t -> 'policy' as policy_of_table, c ->> 0 as column, c -> 2 ->> 'policy' as policy
 from jsonb_array_elements(tidemark.table_list(:'token')::jsonb -> 'tables') t, jsonb_array_elements(t -> 'columns') c;
 -- nothing changes, nothing is told
 select tidemark.table_list(:'token')::json ->> 'schema' as schema \gset
