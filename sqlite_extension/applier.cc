@@ -1,6 +1,7 @@
 #include "sqlite_extension/applier.h"
 
 #include "common/error.h"
+#include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/hub.h"
 #include "sqlite_extension/meet.h"
@@ -176,11 +177,36 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
     if (loads_columns && seq_ == 0 && came_or_went(writer, lookup, key)) return;
     if (is_kept || writer.pending().find(lookup)) return keep(writer, lookup, key, cells, op, change.at_ms.value_or(origin.at_ms));
   }
+  if (seq_ == 0 && table.sweep == Sweep::kUnlogged && !loads_columns) note_unlogged(writer, key, cells);
   switch (op) {
     case Op::kInsert: return writer.put(key, cells, origin, origin.own);
     case Op::kUpdate: return writer.update(key, cells, origin);
     case Op::kDelete: return writer.remove(key);
   }
+}
+
+// Lists a row that has been changed without being logged, before the hub's values are taken.
+void Applier::note_unlogged(Writer& writer, const std::vector<ValueView>& key, const Cells& cells) {
+  const auto present = writer.read(key);
+  bool differs = false;
+  for (std::size_t i = 0; present && i < cells.places.size(); ++i) {
+    const std::size_t place = cells.places[i];
+    differs = differs || !same_meaning(writer.kind(place), (*present)[place].view(), cells.values[i]);
+  }
+  if (!differs) return;
+  Row key_row;
+  for (const ValueView& value : key) key_row.emplace_back(value);
+  Row theirs = *present;
+  for (std::size_t i = 0; i < cells.places.size(); ++i) theirs[cells.places[i]] = Value(cells.values[i]);
+  Conflict lost;
+  lost.table = writer.local().name;
+  lost.key = key_json(key_row);
+  lost.kind = "lost";
+  lost.mine = Value(ValueView::text(writer.row_json(key, *present)));
+  lost.theirs = Value(ValueView::text(writer.row_json(key, theirs)));
+  lost.message = "this row was changed while the triggers that log changes were missing; it is as the hub has it now";
+  lost.hint = "tidemark_resolve(id, 'mine') writes it again.";
+  record(db_, lost);
 }
 
 // Whether the pending change of a row is its insert or its delete: then its new columns

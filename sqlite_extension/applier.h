@@ -53,6 +53,7 @@ class Applier {
   void apply(const Target& target, const WireChange& change, const Origin& origin);
   void keep(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key, const Cells& cells,
             Op op, std::int64_t at_ms);
+  void note_unlogged(Writer& writer, const std::vector<ValueView>& key, const Cells& cells);
   bool came_or_went(Writer& writer, const std::string& lookup, const std::vector<ValueView>& key);
   void meet(Writer& writer, const TheirChange& theirs, const std::vector<std::int64_t>& seqs);
   void write(Writer& writer, const TheirChange& theirs);

@@ -39,7 +39,11 @@ TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
     if (local) {
       table.local = std::move(*local);
     } else {
-      unusable = "table \"" + name + "\" is gone";
+      const std::string now = renamed_to(db, statement.integer(0));
+      unusable = "table \"" + name + "\" is " +
+                 (now.empty() ? "gone"
+                              : "now named \"" + now + "\": rename it back, or run tidemark_untrack('" + name +
+                                    "') and track the other");
     }
   } catch (const Error& error) {
     unusable = std::string(error.what()) + ". " + error.hint();  // this table waits, the others go on
@@ -50,7 +54,7 @@ TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
   table.problem = statement.text(5);
   if (!statement.is_null(6)) table.load_after = statement.text(6);
   table.since = statement.integer(7);
-  table.sweep = statement.integer(8) != 0;
+  table.sweep = static_cast<Sweep>(statement.integer(8));
   if (!statement.is_null(9)) table.gained = names_in(statement.text(9));
   find_policies(db, table);
   if (!unusable.empty()) {
@@ -61,6 +65,12 @@ TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
 }
 
 }  // namespace
+
+std::string renamed_to(sqlite3* db, std::int64_t number) {
+  Statement find(db, "select tbl_name from main.sqlite_master where type = 'trigger' and name = ?1");
+  find.bind(1, std::string_view("tidemark_insert_" + std::to_string(number)));
+  return find.step() ? std::string(find.text(0)) : "";
+}
 
 std::string_view name_of(TableState state) {
   switch (state) {
@@ -155,7 +165,7 @@ void save_state(sqlite3* db, const TrackedTable& table) {
   if (!table.problem.empty()) save.bind(3, std::string_view(table.problem));
   if (table.load_after) save.bind(4, std::string_view(*table.load_after));
   save.bind(5, table.since);
-  save.bind(6, std::int64_t{table.sweep});
+  save.bind(6, static_cast<std::int64_t>(table.sweep));
   if (!table.gained.empty()) save.bind(7, std::string_view(names_json(table.gained)));
   save.run();
 }

@@ -36,6 +36,14 @@ enum class TableState {
 
 std::string_view name_of(TableState state);
 
+// What is listed of a table that is loaded again.
+enum class Sweep {
+  kNothing,
+  kLost,      // rows that the hub no longer has
+  kUnlogged,  // and rows that differ: its triggers were missing for a time. Of a table that is
+              // ready: it is loaded again once the log is read
+};
+
 struct TrackedTable {
   LocalTable local;
   std::optional<HubTable> hub;
@@ -45,7 +53,7 @@ struct TrackedTable {
   std::string problem;
   std::optional<std::string> load_after;
   std::int64_t since = 0;
-  bool sweep = false;
+  Sweep sweep = Sweep::kNothing;
   std::vector<std::string> gained;
 
   bool is_loading() const { return state == TableState::kNew || state == TableState::kLoading; }
@@ -59,6 +67,9 @@ std::string names_json(const std::vector<std::string>& names);
 std::vector<TrackedTable> tracked_tables(sqlite3* db);
 
 std::optional<TrackedTable> find_tracked(sqlite3* db, std::string_view name);
+
+// The name of the table that has the triggers of a tracked one; empty if none has.
+std::string renamed_to(sqlite3* db, std::int64_t number);
 
 void save_state(sqlite3* db, const TrackedTable& table);
 

@@ -1,5 +1,7 @@
 #include "sqlite_extension/load.h"
 
+#include <algorithm>
+
 #include "common/error.h"
 #include "common/quote.h"
 #include "common/triggers.h"
@@ -18,7 +20,10 @@ Conflict lost_row(const Writer& writer, const Row& key, const std::vector<ValueV
   lost.key = key_json(key);
   lost.kind = "lost";
   lost.mine = Value(ValueView::text(writer.row_json(key_views, columns)));
-  lost.message = "the hub no longer has this row: it was restored, or the row was deleted while this device was away";
+  lost.message = writer.table().sweep == Sweep::kUnlogged
+                     ? "the hub does not have this row: it was written while the triggers that log changes were missing"
+                     : "the hub no longer has this row: it was restored, or the row was deleted while this device was "
+                       "away";
   lost.hint = "tidemark_resolve(id, 'mine') writes it again.";
   return lost;
 }
@@ -144,18 +149,19 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
       applier.finish();
       loaded += applier.changes();
     }
-    if (table.sweep) note_seen(db, table, page);
+    const bool sweeps = table.sweep != Sweep::kNothing && table.gained.empty();
+    if (sweeps) note_seen(db, table, page);
     if (more) {
       table.state = TableState::kLoading;
       table.load_after = std::string(after);
     } else {
       table.state = TableState::kReady;
       table.load_after.reset();
-      if (table.sweep) {
+      if (sweeps) {
         ApplyScope scope(db);
         sweep(db, table);
+        table.sweep = Sweep::kNothing;
       }
-      table.sweep = false;
       table.gained.clear();
     }
     save_state(db, table);
@@ -164,11 +170,11 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
   return loaded;
 }
 
-void load_again(sqlite3* db, TrackedTable& table, bool sweep) {
+void load_again(sqlite3* db, TrackedTable& table, Sweep sweep) {
   if (table.state != TableState::kRefused) table.state = TableState::kNew;
   table.load_after.reset();
   table.since = 0;
-  table.sweep = table.sweep || sweep;
+  table.sweep = std::max(table.sweep, sweep);
   table.gained.clear();
   Statement forget(db, "delete from main.tidemark_seen where table_number = ?1");
   forget.bind(1, table.local.number);

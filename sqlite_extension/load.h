@@ -15,9 +15,9 @@ namespace tidemark::device {
 std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table);
 
 // Marks a table to be loaded again. Pending changes stay and meet the hub's
-// rows. With `sweep`, rows that the hub no longer has are listed as lost and
-// removed when the load ends. In a transaction of the caller.
-void load_again(sqlite3* db, TrackedTable& table, bool sweep);
+// rows. With Sweep::kLost, rows that the hub no longer has are listed as
+// lost and removed when the load ends. In a transaction of the caller.
+void load_again(sqlite3* db, TrackedTable& table, Sweep sweep);
 
 // Marks columns that the table has gained to be loaded, of the rows that are here and
 // nothing else of them: what else changes comes commit by commit. In a transaction of

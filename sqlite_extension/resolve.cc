@@ -267,7 +267,7 @@ void resolve_theirs(sqlite3* db, std::int64_t id) {
   if (conflict.kind == "reject") {
     take_back(db, conflict);
   } else if (conflict.is_refusal()) {
-    load_again(db, conflict.table, false);  // the hub may have another row by now
+    load_again(db, conflict.table, Sweep::kNothing);  // the hub may have another row by now
   } else if (conflict.kind != "unique" && conflict.kind != "lost" && !stands(conflict, conflict.theirs)) {
     write_side(db, conflict, conflict.theirs);
   }

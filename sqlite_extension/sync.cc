@@ -41,6 +41,20 @@ void Session::pull() {
   if (const auto sealed = unanswered_push(db_)) send(*sealed, false);
   load();
   pull_pages();
+  if (compare_unlogged()) load();
+}
+
+// Tables whose triggers were missing are compared with the hub's, now that the log is read.
+bool Session::compare_unlogged() {
+  bool any = false;
+  for (TrackedTable& table : tracked_tables(db_)) {
+    if (table.state != TableState::kReady || table.sweep != Sweep::kUnlogged) continue;
+    Transaction transaction(db_);
+    load_again(db_, table, Sweep::kUnlogged);
+    transaction.commit();
+    any = true;
+  }
+  return any;
 }
 
 void Session::push() {

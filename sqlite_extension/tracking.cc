@@ -32,6 +32,16 @@ bool triggers_are_current(sqlite3* db, const LocalTable& table) {
                      [&](const Trigger& trigger) { return has_trigger(db, trigger); });
 }
 
+bool has_triggers(sqlite3* db, const LocalTable& table) {
+  Statement find(db, "select 1 from main.sqlite_master where type = 'trigger' and name = ?1");
+  const auto triggers = triggers_of(table);
+  return std::all_of(triggers.begin(), triggers.end(), [&](const Trigger& trigger) {
+    find.reset();
+    find.bind(1, std::string_view(trigger.name));
+    return find.step();
+  });
+}
+
 // Triggers that an earlier shape of the table needed are dropped.
 void drop_triggers(sqlite3* db, std::int64_t number) {
   std::vector<std::string> triggers;
@@ -206,7 +216,7 @@ void refresh_tracking(sqlite3* db) {
     if (table.local.key.empty()) {
       Statement find(db, "select 1 from main.sqlite_master where name = ?1 collate nocase and type = 'table'");
       find.bind(1, std::string_view(table.local.name));
-      if (find.step()) {  // there, but not as it was
+      if (find.step() || !renamed_to(db, table.local.number).empty()) {  // there, but not as it was
         save_state(db, table);
         continue;
       }
@@ -226,6 +236,11 @@ void refresh_tracking(sqlite3* db) {
     if (known == table.local.columns.size() && triggers_are_current(db, table.local)) continue;
 
     Savepoint savepoint(db);
+    // The table was rebuilt, or somebody dropped them: what was written meanwhile is not logged.
+    if (!has_triggers(db, table.local)) {
+      table.sweep = Sweep::kUnlogged;
+      save_state(db, table);
+    }
     // Refused when the two first met, and now it may fit.
     if (table.state == TableState::kRefused && !table.hub) clear_meta(db, "schema");
     extend_log(db, table.local, known);
@@ -281,7 +296,7 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
   if (table.state == TableState::kRefused) {
     table.state = TableState::kNew;
     table.load_after.reset();
-    table.sweep = before.has_value();  // what became of its rows meanwhile is not known
+    if (before) table.sweep = std::max(table.sweep, Sweep::kLost);  // what became of its rows meanwhile is not known
     save_state(db, table);
     return;
   }

@@ -227,3 +227,51 @@ def test_a_table_that_is_untracked_while_it_is_to_be_loaded(shop: Fleet, till: D
     till.sync()
     assert problem(till) == ("refused", 'the hub does not track a table "products"')
     shop.assert_equal("other")
+
+
+def test_what_was_written_while_triggers_were_missing_is_listed(shop: Fleet, till: Device) -> None:
+    """A migration that rebuilds the table takes its triggers away."""
+    shop.hub("insert into products values ('c', 'cake', 3, 7), ('d', 'dates', 4, 8)")
+    till.sync()
+    till.sql("update products set name = 'logged' where id = 'a'")
+    for statement in ("create table rebuilt (id text primary key, name text, price text, stock integer)",
+                      "insert into rebuilt select * from products", "drop table products",
+                      "alter table rebuilt rename to products", "update products set name = 'not logged' where id = 'b'",
+                      "insert into products values ('e', 'eggs', 5, 9)", "delete from products where id = 'd'"):  # fmt: skip
+        till.plain_sql(statement)
+    shop.hub("update products set stock = 1 where id = 'c'", "delete from products where id = 'b'", "insert into products values ('b', 'bread', 2, 6)")
+    till.sync()
+    till.sync()
+    shop.assert_equal("products")
+    assert till.rows("products", "id, name") == [("a", "logged"), ("b", "bread"), ("c", "cake"), ("d", "dates")]
+    assert problem(till) == ("ready", None)
+    listed = till.sql("select kind, json_extract(mine, '$.name'), message like '%triggers%' from tidemark_conflicts order by key")
+    assert listed == [("lost", "eggs", 1)]  # b came whole from the hub, after its own delete
+
+
+def test_a_row_changed_while_triggers_were_missing(shop: Fleet, till: Device) -> None:
+    till.sql("drop trigger tidemark_update_1")
+    till.sql("update products set name = 'not logged' where id = 'b'")
+    till.sync()
+    shop.assert_equal("products")
+    ((kind, mine, theirs),) = till.sql("select kind, json_extract(mine, '$.name'), json_extract(theirs, '$.name') from tidemark_conflicts")
+    assert (kind, mine, theirs) == ("lost", "not logged", "bread")
+    till.sql("select tidemark_resolve(1, 'mine')")
+    shop.settle()
+    shop.assert_equal("products")
+    assert till.rows("products", "name") == [("apple",), ("not logged",)]
+
+
+def test_a_table_that_is_renamed_on_the_device(shop: Fleet, till: Device) -> None:
+    till.sql("update products set name = 'before' where id = 'a'")
+    till.sql("alter table products rename to goods")
+    till.sql("update goods set name = 'after' where id = 'b'")
+    till.sync()
+    state, why = problem(till)
+    assert state == "refused" and why.startswith('table "products" is now named "goods": rename it back, or')
+    others_go_on(shop, till)
+    till.sql("alter table goods rename to products")
+    shop.settle()
+    shop.assert_equal("products")
+    assert till.rows("products", "name") == [("after",), ("before",)]
+    assert till.sql("select * from tidemark_conflicts") == []
