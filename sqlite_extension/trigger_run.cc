@@ -75,8 +75,11 @@ void TriggerRun::play(const std::vector<TrackedTable>& tables) {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   for (const auto& [table, mark] : marks) undo(*table, mark);
   for (const Touched& row : rows_) remove(row);
-  for (const Touched& row : rows_) {
-    if (row.after) insert(row, *row.after);
+  // A row without a rowid of its own gets one that the others have left free.
+  for (const bool has_rowid : {true, false}) {
+    for (const Touched& row : rows_) {
+      if (row.after && row.after->rowid.has_value() == has_rowid) insert(row, *row.after);
+    }
   }
 }
 
@@ -126,6 +129,7 @@ void TriggerRun::fire(Touched& row) const {
   try {
     if (!row.after) return remove(row);
     if (!row.before) {
+      row.after->rowid.reset();  // a trigger may refuse it, and the next row gets its number
       insert(row, Image{std::nullopt, row.after->columns});
       if (const auto seen = read(*row.table, row.key)) row.after->rowid = seen->rowid;
       return;

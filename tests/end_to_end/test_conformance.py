@@ -113,6 +113,7 @@ class Meeting:
 FINDS_NOTHING = "a statement that finds no row writes nothing, so there is no entry"
 REFUSED = "a creation over a row that is there is refused by the author's own database, so there is no entry"
 TWO_LIVES = "a deletion is of the row that its author had; whether the next life met it or came later, the log's commits say"
+ADOPTED = "two creations of one key are one row; the deletion of it that follows beats what the reader wrote, and lists it"
 NO_ERROR = "no error and no mode: two creations of one key meet column by column, and what lost is listed"
 MEETINGS = [
     # two creations
@@ -146,6 +147,7 @@ MEETINGS = [
     Meeting("Dn Co Do", "aD a! rR rD", "", differs=REFUSED),
     Meeting("Dn Cn Do in one commit", "aD aC a! rD", "", "", ("r delete",)),
     Meeting("Dn Cn Do in two commits", "aD a! aC a! rD", "a2 -", "insert", differs=TWO_LIVES),
+    Meeting("Cn Dn Co", "aC a! aD a! rC", "", "delete", ("r delete", "r update"), ADOPTED),
     Meeting("Dn Mo", "aD a! rM", "", "delete", ("r delete",)),
     Meeting("Cn Co", "aC a! rC", "r2 -", "", ("r update",), NO_ERROR),
     Meeting("Co Mo", "rC r! rM r!", "r0 r2"),

@@ -114,7 +114,7 @@ def test_one_call_does_all(notes: Fleet, one: Device) -> None:
 # -- poison, pages, values: storex 5 to 16 --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("side", ["writer", "hub", "line"])
+@pytest.mark.parametrize("side", ["writer", "hub", "line", "abort", "ignore"])
 def test_an_undecodable_entry_stops_nothing(notes: Fleet, one: Device, two: Device, side: str) -> None:
     """storex 16: one that cannot be sent, one that the reader refuses, one that is damaged on its way"""
     two.sync()
@@ -127,6 +127,11 @@ def test_an_undecodable_entry_stops_nothing(notes: Fleet, one: Device, two: Devi
         notes.hub("insert into notes (id, n) values ('good', 1), ('bad', 1)", "insert into notes values ('y', 'behind it')")
         assert [two.sync()["pulled"], two.sync()["pulled"]] == [3, 0]
         assert [row[3] for row in two.conflicts()] == ["unique"]
+    elif side in ("abort", "ignore"):  # by a trigger of the application's
+        refusal = "raise(ignore)" if side == "ignore" else "raise(abort, 'no')"
+        two.sql(f"create trigger picky before insert on notes when new.id = 'bad' begin select {refusal}; end")
+        notes.hub("insert into notes (id, title) values ('bad', 'bad'), ('y', 'behind it')")
+        assert [two.sync()["pulled"], two.sync()["pulled"]] == [2, 0]
     else:
         with FaultProxy(notes.bridge.port) as line:
             three = notes.device("three", "notes", url=line.url)
