@@ -12,6 +12,7 @@
 #include "sqlite_extension/boundary.h"
 #include "sqlite_extension/catalog.h"
 #include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/description.h"
 #include "sqlite_extension/dangling.h"
 #include "sqlite_extension/network.h"
 #include "sqlite_extension/policies.h"

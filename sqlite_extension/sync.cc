@@ -8,6 +8,7 @@
 #include "common/wire.h"
 #include "sqlite_extension/conflicts.h"
 #include "sqlite_extension/dangling.h"
+#include "sqlite_extension/description.h"
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/reject.h"

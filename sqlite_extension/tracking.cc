@@ -7,6 +7,7 @@
 #include "common/quote.h"
 #include "common/triggers.h"
 #include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/description.h"
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/policies.h"
 #include "sqlite_extension/views.h"
@@ -106,56 +107,6 @@ void note_dropped(sqlite3* db, const std::string& name, std::int64_t number) {
                      " logged changes that the hub had not confirmed";
   record(db, conflict);
 }
-
-// What of a table that syncs is left out: a column that only one side has. Empty for nothing.
-std::string left_out(const LocalTable& local, const HubTable& hub) {
-  for (const HubColumn& column : hub.columns) {
-    if (!local.place_of(column.name))
-      return "column \"" + column.name + "\" of the hub is missing on this device: add it here to sync it";
-  }
-  for (const LocalColumn& column : local.columns) {
-    if (!hub.find(column.name))
-      return "column \"" + column.name + "\" is missing on the hub: what is written there stays on this device";
-  }
-  return "";
-}
-
-// The first column that only one of the two sides has, said as a sentence.
-std::string one_sided_column(const LocalTable& local, const HubTable& hub) {
-  for (const HubColumn& column : hub.columns) {
-    if (!local.place_of(column.name)) {
-      return "column \"" + column.name + "\" of the hub's table \"" + hub.name + "\" is missing on this device";
-    }
-  }
-  for (const LocalColumn& column : local.columns) {
-    if (!hub.find(column.name)) return "column \"" + column.name + "\" of \"" + local.name + "\" is missing on the hub";
-  }
-  return "";
-}
-
-// Why the two sides' tables do not fit; empty if they do.
-std::string misfit(const LocalTable& local, const HubTable& hub) {
-  if (local.key.size() != hub.key.size()) {
-    return "the primary key of \"" + local.name + "\" has " + std::to_string(local.key.size()) + " columns here and " +
-           std::to_string(hub.key.size()) + " on the hub";
-  }
-  for (const LocalColumn& column : local.key) {
-    const bool known =
-        std::any_of(hub.key.begin(), hub.key.end(), [&](const HubColumn& k) { return same_name(k.name, column.name); });
-    if (!known)
-      return "column \"" + column.name + "\" is in the primary key of \"" + local.name + "\" here and not on the hub";
-  }
-  for (const auto* list : {&local.key, &local.columns}) {
-    for (const LocalColumn& column : *list) {
-      const HubColumn* const known = hub.find(column.name);
-      if (!known) continue;
-      if (const auto reason = cannot_hold(column, known->kind)) return *reason;
-    }
-  }
-  return "";
-}
-
-std::string not_tracked(const std::string& table) { return "the hub does not track a table \"" + table + "\""; }
 
 }  // namespace
 
@@ -264,53 +215,6 @@ void refresh_tracking(sqlite3* db) {
     load_columns(db, table, gained);
     savepoint.release();
   }
-}
-
-void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
-  if (table.local.key.empty()) return;  // unusable as it is; its problem is noted
-  std::string problem;
-  if (hub) {
-    problem = misfit(table.local, *hub);
-    // Only when they first meet: a column that one side gains later waits for the other.
-    if (problem.empty() && !table.hub) problem = one_sided_column(table.local, *hub);
-  } else {
-    problem = not_tracked(table.local.name);
-  }
-
-  const std::optional<HubTable> before = table.hub;
-  // Two tables that have met once stay acquainted while something is in their way.
-  if (hub && (problem.empty() || before)) {
-    table.hub = *hub;
-    Statement note(db, "update main.tidemark_table set hub = ?2 where number = ?1");
-    note.bind(1, table.local.number);
-    note.bind(2, std::string_view(hub->description));
-    note.run();
-    note_policies(db, table);
-  }
-  if (!problem.empty()) {
-    table.state = TableState::kRefused;
-    table.problem = problem;
-    save_state(db, table);
-    return;
-  }
-  table.problem = left_out(table.local, *hub);
-  if (table.state == TableState::kRefused) {
-    table.state = TableState::kNew;
-    table.load_after.reset();
-    if (before) table.sweep = std::max(table.sweep, Sweep::kLost);  // what became of its rows meanwhile is not known
-    save_state(db, table);
-    return;
-  }
-  save_state(db, table);
-  if (!before) return;
-  std::vector<std::string> gained;
-  for (std::size_t i = 0; i < table.local.columns.size(); ++i) {
-    const std::string& name = table.local.columns[i].name;
-    if (!hub->find(name) || before->find(name)) continue;
-    adopt_column(db, table, i);
-    gained.push_back(name);
-  }
-  load_columns(db, table, gained);
 }
 
 }  // namespace tidemark::device

@@ -22,8 +22,4 @@ void end_tracking(sqlite3* db, const TrackedTable& table);
 // there is something to do.
 void refresh_tracking(sqlite3* db);
 
-// Notes the hub's description of a table, and whether the two fit. `hub`: null
-// if the hub does not track it.
-void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub);
-
 }  // namespace tidemark::device

@@ -11,18 +11,6 @@
 namespace tidemark::device {
 namespace {
 
-std::string column_list(const std::vector<LocalColumn>& columns, const std::vector<std::size_t>& places) {
-  std::string sql;
-  for (const std::size_t place : places) sql += ", " + quote_identifier(columns[place].name);
-  return sql;
-}
-
-std::vector<std::size_t> all_places(std::size_t count) {
-  std::vector<std::size_t> places(count);
-  for (std::size_t i = 0; i < count; ++i) places[i] = i;
-  return places;
-}
-
 Kind kind_in(const TrackedTable& table, const std::string& column) {
   const HubColumn* const known = table.hub ? table.hub->find(column) : nullptr;
   return known ? known->kind : Kind::kText;
@@ -83,7 +71,12 @@ void Writer::put(const std::vector<ValueView>& key, const Cells& cells, const Or
   if (!displaced_.empty() && take_back(key, cells, origin)) return;
   touch(key);
   if (collates_keys_) displace_namesakes(key, origin, Holders::kAll);
-  store(key, cells, origin, Holders::kAll, [&] {
+  upsert(key, cells, origin, Holders::kAll, only_if_different);
+}
+
+void Writer::upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
+                    bool only_if_different) {
+  store(key, cells, origin, holders, [&] {
     Statement& upsert = upsert_of(cells.places, only_if_different);
     bind_key(upsert, 1, key);
     for (std::size_t i = 0; i < cells.values.size(); ++i) {
@@ -116,29 +109,6 @@ void Writer::remove(const std::vector<ValueView>& key) {
     remove_ = std::make_unique<Statement>(db_, "delete from main." + quote_identifier(local().name) + where_key_);
   bind_key(*remove_, 1, key);
   remove_->run();
-}
-
-void Writer::settle(const Origin& origin) {
-  while (!displaced_.empty()) {
-    const auto first = displaced_.begin();
-    const Displaced row = std::move(first->second);
-    displaced_.erase(first);
-    const Cells cells{all_places(row.columns.size()), views_of(row.columns)};
-    const auto key = views_of(row.key);
-    if (collates_keys_ && displace_namesakes(key, origin, Holders::kPendingOnly)) {
-      refuse(key, cells, origin, "unique", "another row of the hub has the same key by the collation of this table");
-      continue;
-    }
-    // Only pending rows: two rows of the hub would displace each other for ever.
-    store(key, cells, origin, Holders::kPendingOnly, [&] {
-      Statement& upsert = upsert_of(cells.places, false);
-      bind_key(upsert, 1, key);
-      for (std::size_t i = 0; i < cells.values.size(); ++i) {
-        upsert.bind_static(static_cast<int>(key.size() + i) + 1, cells.values[i]);
-      }
-      upsert.run();
-    });
-  }
 }
 
 std::string Writer::row_json(const std::vector<ValueView>& key, const Row& columns) const {
@@ -232,141 +202,16 @@ bool Writer::store(const std::vector<ValueView>& key, const Cells& cells, const 
   }
 }
 
-void Writer::make_room(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders which) {
-  const std::optional<Row> present = read(key);
-  // The values that the row is about to have.
-  Row values = present.value_or(Row(local().columns.size()));
-  for (std::size_t i = 0; i < cells.places.size(); ++i) values[cells.places[i]] = Value(cells.values[i]);
-
-  for (const UniqueSet& unique : local().unique) {
-    std::vector<ValueView> wanted;
-    for (const std::string& name : unique.columns) {
-      if (const auto place = local().place_of(name)) {
-        wanted.push_back(values[*place].view());
-        continue;
-      }
-      for (std::size_t i = 0; i < key.size(); ++i) {
-        if (same_name(local().key[i].name, name)) wanted.push_back(key[i]);
-      }
-    }
-    // A generated column's value is not known before the row is written.
-    if (wanted.size() == unique.columns.size()) displace_holders(unique, wanted, key, origin, which);
-  }
-  displace_namesakes(key, origin, which);
+std::string column_list(const std::vector<LocalColumn>& columns, const std::vector<std::size_t>& places) {
+  std::string sql;
+  for (const std::size_t place : places) sql += ", " + quote_identifier(columns[place].name);
+  return sql;
 }
 
-bool Writer::displace_namesakes(const std::vector<ValueView>& key, const Origin& origin, Holders which) {
-  UniqueSet same_key{{}, local().key_collations};
-  for (const LocalColumn& column : local().key) same_key.columns.push_back(column.name);
-  return displace_holders(same_key, key, key, origin, which);
-}
-
-bool Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueView>& values,
-                              const std::vector<ValueView>& key, const Origin& origin, Holders which) {
-  const std::size_t keys = local().key.size();
-  std::string sql =
-      "select " +
-      (column_list(local().key, all_places(keys)) + column_list(local().columns, all_places(local().columns.size())))
-          .substr(2) +
-      " from main." + quote_identifier(local().name) + " where ";
-  for (std::size_t i = 0; i < unique.columns.size(); ++i) {
-    sql += (i == 0 ? "" : " and ") + quote_identifier(unique.columns[i]) + " = ?" + std::to_string(i + 1);
-    if (i < unique.collations.size()) sql += " collate " + quote_identifier(unique.collations[i]);
-  }
-  Statement find(db_, sql);
-  for (std::size_t i = 0; i < values.size(); ++i) find.bind_static(static_cast<int>(i) + 1, values[i]);
-  std::vector<std::pair<Row, Row>> holders;
-  bool some_stay = false;
-  while (find.step()) {
-    Row holder_key;
-    Row holder_columns;
-    for (std::size_t i = 0; i < keys; ++i) holder_key.push_back(find.value(static_cast<int>(i)));
-    for (std::size_t i = 0; i < local().columns.size(); ++i)
-      holder_columns.push_back(find.value(static_cast<int>(keys + i)));
-    const auto holder_views = views_of(holder_key);
-    if (holder_views == key) continue;
-    pending_.ensure(db_);
-    if (which == Holders::kPendingOnly && !pending_.find(lookup_of(holder_views))) {
-      some_stay = true;
-    } else {
-      holders.emplace_back(std::move(holder_key), std::move(holder_columns));
-    }
-  }
-  for (const auto& [holder_key, holder_columns] : holders) displace(holder_key, holder_columns, origin);
-  return some_stay;
-}
-
-// Takes a row out of the way of the hub's. What was pending on it is set aside
-// whole; as the hub has it, it comes back later in this transaction.
-void Writer::displace(const Row& key, const Row& columns, const Origin& origin) {
-  const auto key_views = views_of(key);
-  const std::string lookup = lookup_of(key_views);
-  remove(key_views);
-
-  pending_.ensure(db_);
-  const auto* const seqs = pending_.find(lookup);
-  if (!seqs) {
-    displaced_[lookup] = {key, columns};
-    return;
-  }
-  const Pending mine = fold(read_entries(db_, local(), *seqs), local().columns.size());
-  Conflict conflict;
-  conflict.table = local().name;
-  conflict.key = key_json(key);
-  conflict.kind = "unique";
-  if (mine.base_exists) conflict.base = Value(ValueView::text(base_json(mine)));
-  conflict.mine = Value(ValueView::text(row_json(key_views, columns)));
-  conflict.mine_at_ms = mine.at_ms;
-  conflict.theirs_at_ms = origin.at_ms;
-  conflict.device = origin.device;
-  conflict.seq = origin.seq;
-  conflict.message = "a row of the hub has the same unique value; this row was set aside";
-  conflict.hint = "tidemark_resolve(id, 'mine') writes it again where the value is free; or write it with another value, "
-                  "then tidemark_dismiss(id).";
-  record(db_, conflict);
-  want_whole(db_, local().number, seqs->front());
-  void_entries(db_, local(), *seqs);
-  pending_.erase(lookup);
-  forget_refusals(db_, local(), key, "resolved");
-  if (!mine.base_exists) return;
-
-  Row hubs = columns;
-  for (std::size_t i = 0; i < hubs.size(); ++i) {
-    if (mine.columns[i].touched) hubs[i] = mine.columns[i].base;
-  }
-  displaced_[lookup] = {key, std::move(hubs)};
-}
-
-// A row of the hub that this database cannot take.
-void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
-                    const std::string& kind, const std::string& message) {
-  Row row = read(key).value_or(Row(local().columns.size()));
-  for (std::size_t i = 0; i < cells.places.size(); ++i) row[cells.places[i]] = Value(cells.values[i]);
-  Row key_row;
-  for (const ValueView& value : key) key_row.emplace_back(value);
-  Conflict conflict;
-  conflict.table = local().name;
-  conflict.key = key_json(key_row);
-  conflict.kind = kind;
-  conflict.theirs = Value(ValueView::text(row_json(key, row)));
-  conflict.theirs_at_ms = origin.at_ms;
-  conflict.device = origin.device;
-  conflict.seq = origin.seq;
-  conflict.message = message;
-  conflict.hint = "The hub allows what a constraint of this device refuses. Loosen it here, or tighten it there; then "
-                  "tidemark_resolve(id, 'theirs') asks the hub for the row again.";
-  record(db_, conflict);
-}
-
-// If the row was displaced: the row with these cells, written whole.
-bool Writer::take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) {
-  const auto found = displaced_.find(lookup_of(key));
-  if (found == displaced_.end()) return false;
-  Displaced row = std::move(found->second);
-  displaced_.erase(found);
-  for (std::size_t i = 0; i < cells.places.size(); ++i) row.columns[cells.places[i]] = Value(cells.values[i]);
-  put(key, {all_places(row.columns.size()), views_of(row.columns)}, origin);
-  return true;
+std::vector<std::size_t> all_places(std::size_t count) {
+  std::vector<std::size_t> places(count);
+  for (std::size_t i = 0; i < count; ++i) places[i] = i;
+  return places;
 }
 
 std::string lookup_of(const std::vector<ValueView>& key) {

@@ -103,6 +103,8 @@ class Writer {
   // The upsert or update of one set of columns.
   Statement& upsert_of(const std::vector<std::size_t>& places, bool only_if_different);
   Statement& update_of(const std::vector<std::size_t>& places);
+  void upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
+              bool only_if_different);
   void bind_key(Statement& statement, int first, const std::vector<ValueView>& key);
   template <class Write>
   bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
@@ -137,6 +139,10 @@ class Writer {
   std::unordered_map<std::string, Displaced> displaced_;
   std::optional<Expressions> expressions_;
 };
+
+// , "a", "b": the names of the columns at these places.
+std::string column_list(const std::vector<LocalColumn>& columns, const std::vector<std::size_t>& places);
+std::vector<std::size_t> all_places(std::size_t count);
 
 std::string lookup_of(const std::vector<ValueView>& key);
 std::vector<ValueView> views_of(const Row& row);

@@ -104,6 +104,18 @@ def test_a_column_dropped_on_the_hub(shop: Fleet, till: Device, old: Device) -> 
     shop.assert_equal("products", devices=[till])
 
 
+def test_what_is_pending_in_a_column_that_the_hub_drops_is_listed(shop: Fleet, till: Device) -> None:
+    till.sql("update products set stock = 50, name = 'pear' where id = 'a'")
+    till.sql("insert into products values ('n', 'new', '1', 9)")
+    shop.hub("alter table products drop column stock")
+    till.sync()
+    assert till.sql("select kind, key, column_name, base, mine, state from tidemark_conflicts order by key") == [
+        ("lost", '["a"]', "stock", 5, 50, "open"), ("lost", '["n"]', "stock", None, 9, "open")]  # fmt: skip
+    assert shop.database.sql("select id, name from products order by id") == [("a", "pear"), ("b", "bread"), ("n", "new")]
+    assert till.pending() == []
+    assert till.sync()["pushed"] == 0
+
+
 def test_a_column_renamed_on_the_hub(shop: Fleet, till: Device, old: Device) -> None:
     till.sql("update products set name = 'Apfel' where id = 'a'")
     shop.hub("alter table products rename column name to title", "update products set title = 'Brot' where id = 'b'")
