@@ -31,6 +31,9 @@ void note_type_invalidation(Datum, int, uint32) {
   cache.clear();
 }
 
+// A default may be made of a function.
+void note_function_invalidation(Datum, int, uint32) { ++generation; }
+
 // One attribute as the catalogs describe it. Plain data.
 struct Attribute {
   char name[NAMEDATALEN];
@@ -191,6 +194,7 @@ void forget_versions() {
 void watch_layouts() {
   CacheRegisterRelcacheCallback(note_invalidation, 0);
   CacheRegisterSyscacheCallback(TYPEOID, note_type_invalidation, 0);
+  CacheRegisterSyscacheCallback(PROCOID, note_function_invalidation, 0);
 }
 
 std::uint64_t definitions_generation() { return generation; }

@@ -50,7 +50,7 @@ void forget_versions();
 // Registers the invalidation callbacks. Once, when the module is loaded.
 void watch_layouts();
 
-// Counts up whenever the definition of any relation may have changed.
+// Counts up whenever the definition of any relation, type or function may have changed.
 std::uint64_t definitions_generation();
 
 // Appends [v1,v2,…] of a row: `values` and `nulls` by attribute number - 1.
