@@ -23,6 +23,17 @@ select tidemark.sequence() as head \gset
 select * from logged('shape', :head - 2);
 select check_log('shape') like '%"b"%' as but_for_what_was_dropped;
 
+-- a default that cannot be told without an insert
+create function must_give(what text) returns numeric immutable language plpgsql as
+  $$ begin raise exception '% must be given', what using errcode = 'object_not_in_prerequisite_state'; end $$;
+alter table form add column f numeric, add column g int, add column h numeric default 2.5 / 2;
+alter table form alter f set default must_give('f'), alter g set default 1 / 0;
+select token('reader') is not null;
+select c from json_array_elements(tidemark.table_list(token('reader'))::json -> 'tables') t, json_array_elements(t -> 'columns') c
+where t ->> 'table' = 'shape' and c ->> 0 in ('f', 'g', 'h');
+alter table form drop column f, drop column g, drop column h;
+drop function must_give;
+
 -- partitions that come and go with rows
 create table ledger (shop int, id int, note text, primary key (shop, id)) partition by list (shop);
 create table ledger_1 partition of ledger for values in (1);
