@@ -157,11 +157,13 @@ Layout::~Layout() {
 
 std::int32_t Layout::version() const {
   if (version_ == 0) version_ = find_version(table.id, header);
-  if (version_ == 0) {
-    version_ = add_version(table.id, header);
-    added_versions = true;
-  }
+  if (version_ == 0) begin_version();
   return version_;
+}
+
+void Layout::begin_version() const {
+  version_ = add_version(table.id, header);
+  added_versions = true;
 }
 
 int Layout::column_named(std::string_view name) const {

@@ -26,6 +26,9 @@ struct Layout {
   // The version that changes are logged with. Looked up, or added, on first use.
   std::int32_t version() const;
 
+  // Adds one, also where an older one is the same: the newest says what the table is.
+  void begin_version() const;
+
   // Place in `columns`, or -1.
   int column_named(std::string_view name) const;
 
