@@ -51,11 +51,14 @@ begin
   for tracked in
     select distinct t.*
     from pg_event_trigger_ddl_commands() c
-    cross join lateral (select c.objid as relid union select relid from pg_partition_ancestors(c.objid)) r
+    cross join lateral (
+      select c.objid as relid where c.classid = 'pg_class'::regclass
+      union select relid from pg_partition_ancestors(c.objid) where c.classid = 'pg_class'::regclass
+      union select inhparent from pg_inherits where c.classid = 'pg_class'::regclass and inhrelid = c.objid
+      union select ev_class from pg_rewrite where c.classid = 'pg_rewrite'::regclass and oid = c.objid) r
     join tidemark._table t on t.relid = r.relid
-    where c.classid = 'pg_class'::regclass
-      -- A dump that is being restored has the tables first, then our rows, then keys and triggers.
-      and (select count(*) from pg_trigger g
+    -- A dump that is being restored has the tables first, then our rows, then keys and triggers.
+    where (select count(*) from pg_trigger g
            where g.tgrelid = t.relid and g.tgfoid = 'tidemark._capture()'::regprocedure and g.tgname <> 'tidemark_truncate') = 4
   loop
     perform tidemark._refuse_unsyncable(tracked.relid, tracked.keys);
@@ -192,7 +195,8 @@ end;
 $$;
 
 create event trigger tidemark_after_ddl on ddl_command_end
-  when tag in ('ALTER TABLE', 'CREATE TABLE') execute function tidemark._after_ddl();
+  when tag in ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'CREATE RULE', 'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE')
+  execute function tidemark._after_ddl();
 alter event trigger tidemark_after_ddl enable always;
 
 create event trigger tidemark_after_renamed_value on ddl_command_end
