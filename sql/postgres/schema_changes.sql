@@ -30,6 +30,18 @@ begin
 end;
 $$;
 
+-- A change that no trigger of ours sees is one that devices never get.
+create function tidemark._refuse_without_trigger(relation regclass, name text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'table % is tracked and needs its trigger "%"', relation, name
+    using errcode = 'object_not_in_prerequisite_state',
+          hint = 'Run tidemark.untrack first; tidemark.track puts back what is missing or disabled.';
+end;
+$$;
+
 -- After a command that may have changed a tracked table: refuses what would make
 -- it unsyncable, and logs what no statement wrote: new columns, rewritten values,
 -- partitions that come or go with their rows.
@@ -42,6 +54,7 @@ declare
   rewritten oid[] := string_to_array(nullif(current_setting('tidemark.rewritten', true), ''), ' ')::oid[];
   attached  regclass[];
   relation  regclass;
+  name      name;
   forgotten text;
 begin
   if current_setting('tidemark.installing', true) = 'on' then
@@ -58,8 +71,7 @@ begin
       union select ev_class from pg_rewrite where c.classid = 'pg_rewrite'::regclass and oid = c.objid) r
     join tidemark._table t on t.relid = r.relid
     -- A dump that is being restored has the tables first, then our rows, then keys and triggers.
-    where (select count(*) from pg_trigger g
-           where g.tgrelid = t.relid and g.tgfoid = 'tidemark._capture()'::regprocedure and g.tgname <> 'tidemark_truncate') = 4
+    where not tidemark._lacks_triggers(t.relid)
   loop
     perform tidemark._refuse_unsyncable(tracked.relid, tracked.keys);
     if exists (select from tidemark._leaves(tracked.relid) leaf where leaf = any (rewritten))
@@ -72,6 +84,11 @@ begin
     select array_agg(leaf) into attached
     from tidemark._leaves(tracked.relid) leaf
     where not exists (select from tidemark._captured c where c.relid = leaf);
+    for relation, name in
+      select t.relation, t.present from tidemark._triggers(tracked.relid) t where t.enabled in ('D', 'R')
+    loop
+      perform tidemark._refuse_without_trigger(relation, name);
+    end loop;
     perform tidemark._install_triggers(tracked.relid);
     for forgotten in
       delete from tidemark._policy p
@@ -117,7 +134,8 @@ end;
 $$;
 
 -- Lets go of dropped tables. The rows of a partition that is dropped alone could
--- not be logged any more. A dropped column may have come again in the same command.
+-- not be logged any more. Keeps our triggers. A dropped column may have come again
+-- in the same command.
 create function tidemark._after_drop() returns event_trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -144,6 +162,11 @@ begin
   delete from tidemark._captured c
   using pg_event_trigger_dropped_objects() o
   where o.classid = 'pg_class'::regclass and o.objsubid = 0 and o.objid = c.relid;
+
+  perform tidemark._refuse_without_trigger(c.relid, o.address_names[3])
+  from pg_event_trigger_dropped_objects() o
+  join tidemark._captured c on c.relid = to_regclass(format('%I.%I', o.address_names[1], o.address_names[2]))
+  where o.object_type = 'trigger' and tidemark._lacks_triggers(c.relid);
 
   for renewed in
     select t.relid, t.name, a.attnum = any (i.indkey) as in_key

@@ -203,6 +203,18 @@ def test_a_value_of_an_enum_that_is_renamed(fleet: Fleet) -> None:
     fleet.assert_equal("felt")
 
 
+def test_what_was_written_without_a_trigger_is_loaded_once_it_is_back(shop: Fleet, till: Device) -> None:
+    with pytest.raises(Exception, match="needs its trigger"):
+        shop.hub("drop trigger tidemark_update on products")
+    shop.hub("alter event trigger tidemark_after_drop disable", "drop trigger tidemark_update on products",
+             "alter event trigger tidemark_after_drop enable always", "update products set name = 'missed' where id = 'a'")  # fmt: skip
+    till.sql("update products set stock = 1 where id = 'a'")
+    shop.track("products")
+    shop.settle()
+    assert till.rows("products", "id, name, stock") == [("a", "missed", 1), ("b", "bread", 6)]
+    shop.assert_equal("products")
+
+
 def test_a_policy_reaches_devices_and_goes_again(shop: Fleet, till: Device) -> None:
     def policies() -> tuple:
         return till.sql("select policies, deletes from tidemark_tables where table_name = 'products'")[0]
