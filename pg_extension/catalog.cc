@@ -1,5 +1,7 @@
 #include "pg_extension/catalog.h"
 
+#include <map>
+
 #include "pg_extension/guard.h"
 
 namespace tidemark::pg {
@@ -50,15 +52,9 @@ TableRow find_table(ScanKeyData* key) {
   return row;
 }
 
-// Plain data of a row of _version.
-struct VersionRow {
-  std::int32_t id = 0;
-  const char* description = nullptr;
-};
-
-// The newest version of a table, or its newest with that description. Inside call().
-VersionRow newest_version(std::int32_t table_id, const std::string* wanted) {
-  VersionRow newest;
+// Calls `visit` with id and description of each version of a table. Inside call().
+template <class Visit>
+void each_version(std::int32_t table_id, Visit&& visit) {
   const Relation relation = table_open(our_relation("_version"), AccessShareLock);
   ScanKeyData key;
   ScanKeyInit(&key, kVersionTable, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table_id));
@@ -67,14 +63,10 @@ VersionRow newest_version(std::int32_t table_id, const std::string* wanted) {
     Datum values[kVersionAttributes];
     bool nulls[kVersionAttributes];
     heap_deform_tuple(tuple, RelationGetDescr(relation), values, nulls);
-    const auto id = DatumGetInt32(values[kVersionId - 1]);
-    if (id <= newest.id) continue;
-    const char* const description = TextDatumGetCString(values[kVersionDescription - 1]);
-    if (wanted == nullptr || *wanted == description) newest = {id, description};
+    visit(DatumGetInt32(values[kVersionId - 1]), TextDatumGetCString(values[kVersionDescription - 1]));
   }
   systable_endscan(scan);
   table_close(relation, AccessShareLock);
-  return newest;
 }
 
 std::optional<TrackedTable> tracked_table(const TableRow& row) {
@@ -125,12 +117,23 @@ std::optional<TrackedTable> tracked_table_named(const std::string& name) {
 }
 
 std::int32_t find_version(std::int32_t table_id, const std::string& description) {
-  return call([&] { return newest_version(table_id, &description).id; });
+  std::int32_t newest = 0;
+  call([&] {
+    each_version(table_id, [&](std::int32_t id, const char* candidate) {
+      if (id > newest && description == candidate) newest = id;
+    });
+  });
+  return newest;
 }
 
-std::string newest_description(std::int32_t table_id) {
-  const VersionRow row = call([&] { return newest_version(table_id, nullptr); });
-  return row.description == nullptr ? "" : row.description;
+std::vector<std::string> descriptions_of(std::int32_t table_id) {
+  std::map<std::int32_t, std::string> by_id;
+  call([&] {
+    each_version(table_id, [&](std::int32_t id, const char* description) { by_id.emplace(id, description); });
+  });
+  std::vector<std::string> descriptions;
+  for (auto& [id, description] : by_id) descriptions.push_back(std::move(description));
+  return descriptions;
 }
 
 std::int32_t add_version(std::int32_t table_id, const std::string& description) {

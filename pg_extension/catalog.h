@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pg_extension/pg.h"
 
@@ -33,8 +34,8 @@ std::optional<TrackedTable> tracked_table_named(const std::string& name);
 // The newest version of a table with this description; 0 if there is none.
 std::int32_t find_version(std::int32_t table_id, const std::string& description);
 
-// The description of a table's newest version; empty if there is none.
-std::string newest_description(std::int32_t table_id);
+// The descriptions of all versions of a table, oldest first.
+std::vector<std::string> descriptions_of(std::int32_t table_id);
 
 // Adds a version and gives its id.
 std::int32_t add_version(std::int32_t table_id, const std::string& description);

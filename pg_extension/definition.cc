@@ -20,6 +20,13 @@ constexpr long kRowsAtOnce = 1000;
 
 bool is_counting(Kind kind) { return kind == Kind::kSmallint || kind == Kind::kInteger || kind == Kind::kBigint; }
 
+std::vector<WireTable> parse_versions(const std::vector<std::string>& descriptions) {
+  std::string list;
+  for (const std::string& description : descriptions) list += (list.empty() ? "[" : ",") + description;
+  simdjson::dom::parser parser;
+  return WireReader::tables(parse_body(parser, list + "]"));
+}
+
 // Devices hold rows by their keys: another key would be another table.
 void refuse_another_key(const WireTable& before, const Layout& layout) {
   bool same = before.key.size() == layout.key.size();
@@ -34,29 +41,44 @@ void refuse_another_key(const WireTable& before, const Layout& layout) {
                  "Run tidemark.untrack, change it, and track the table again: devices will load it anew.");
 }
 
-// Places of the columns that the version before did not have, or had as another kind.
-std::vector<std::uint16_t> new_columns(const WireTable& before, const Layout& layout) {
-  std::vector<std::uint16_t> places;
+// A column that the version before did not have, or had as another kind.
+struct NewColumn {
+  std::uint16_t place = 0;
+  bool came_again = false;  // an older version had the name: devices may hold values there
+};
+
+// `versions` has at least one, oldest first.
+std::vector<NewColumn> new_columns(const std::vector<WireTable>& versions, const Layout& layout) {
+  std::vector<NewColumn> found;
   for (std::size_t i = 0; i < layout.columns.size(); ++i) {
     const Column& column = layout.columns[i];
-    const bool known = std::any_of(before.columns.begin(), before.columns.end(), [&](const WireColumn& candidate) {
+    const auto in = [&](const WireTable& version, auto&& matches) {
+      return std::any_of(version.columns.begin(), version.columns.end(), matches);
+    };
+    const auto has_name = [&](const WireColumn& candidate) { return candidate.name == column.name; };
+    const auto is_same = [&](const WireColumn& candidate) {
       return candidate.name == column.name && candidate.kind == column.kind;
-    });
-    if (!known) places.push_back(static_cast<std::uint16_t>(i));
+    };
+    if (in(versions.back(), is_same)) continue;
+    const bool came_again =
+        std::any_of(versions.begin(), versions.end(), [&](const WireTable& version) { return in(version, has_name); });
+    found.push_back({static_cast<std::uint16_t>(i), came_again});
   }
-  return places;
+  return found;
 }
 
-// Logs what stands in these columns, row by row; rows with nothing there are passed over.
+// Logs what stands in these columns, row by row. Rows with nothing there are passed
+// over, unless a device may have something there.
 class ColumnValues {
  public:
-  ColumnValues(const Layout& layout, const std::vector<std::uint16_t>& places) : version_(layout.version()) {
+  ColumnValues(const Layout& layout, const std::vector<NewColumn>& columns) : version_(layout.version()) {
     std::string any;
     std::string& text = columns_.start();
     for (const Column& column : layout.key) select(key_, column);
-    for (const std::uint16_t place : places) {
-      select(values_of_, layout.columns[place]);
-      any += (any.empty() ? "" : " or ") + quote_identifier(layout.columns[place].name) + " is not null";
+    for (const auto& [place, came_again] : columns) {
+      const Column& column = layout.columns[place];
+      select(values_of_, column);
+      any += (any.empty() ? "" : " or ") + (came_again ? "true" : quote_identifier(column.name) + " is not null");
       text += text.size() == VARHDRSZ ? '[' : ',';
       append_json_integer(text, place);
     }
@@ -129,19 +151,17 @@ TIDEMARK_SQL_FUNCTION(tidemark_note_definition) {
   });
   const LayoutPtr layout = layout_of(relation);
   if (!layout) return 0;
-  const std::string before = newest_description(layout->table.id);
-  if (before == layout->header) return 0;
+  const std::vector<std::string> before = descriptions_of(layout->table.id);
+  if (!before.empty() && before.back() == layout->header) return 0;
   if (before.empty()) {
-    layout->version();
+    layout->begin_version();
     return 0;
   }
-  simdjson::dom::parser parser;
-  const std::string list = "[" + before + "]";
-  const auto tables = WireReader::tables(parse_body(parser, list));
-  refuse_another_key(tables[0], *layout);
-  const auto places = new_columns(tables[0], *layout);
-  layout->version();
-  if (!places.empty()) ColumnValues(*layout, places).log();
+  const std::vector<WireTable> versions = parse_versions(before);
+  refuse_another_key(versions.back(), *layout);
+  const auto columns = new_columns(versions, *layout);
+  layout->begin_version();
+  if (!columns.empty()) ColumnValues(*layout, columns).log();
   return 0;
 }
 

@@ -50,6 +50,7 @@ const Schema& schema(Spi& spi) {
   static std::uint64_t generation = 0;
   if (known.hash.empty() || generation != definitions_generation()) {
     const std::uint64_t before = definitions_generation();
+    const LatestSnapshot now;  // what the calling statement sees may be older than what we were told of
     std::string tables = describe_tables(spi);
     std::string hash = hex(sha256(tables).substr(0, 16));
     known = {std::move(tables), std::move(hash)};

@@ -25,7 +25,7 @@ HubState hub_state(Spi& spi, Access access = Access::kReads);
 // {"now":…,"epoch":"…","schema":"…"  — the opening of an answer, without the end.
 std::string answer_opening(Spi& spi, const HubState& hub);
 
-// What devices are told of the tables; kept until a definition changes.
+// What devices are told of the tables, as it is now; kept until a definition changes.
 struct Schema {
   std::string tables;  // describe_tables()
   std::string hash;    // of it

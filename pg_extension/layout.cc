@@ -31,6 +31,9 @@ void note_type_invalidation(Datum, int, uint32) {
   cache.clear();
 }
 
+// A default may be made of a function.
+void note_function_invalidation(Datum, int, uint32) { ++generation; }
+
 // One attribute as the catalogs describe it. Plain data.
 struct Attribute {
   char name[NAMEDATALEN];
@@ -154,11 +157,13 @@ Layout::~Layout() {
 
 std::int32_t Layout::version() const {
   if (version_ == 0) version_ = find_version(table.id, header);
-  if (version_ == 0) {
-    version_ = add_version(table.id, header);
-    added_versions = true;
-  }
+  if (version_ == 0) begin_version();
   return version_;
+}
+
+void Layout::begin_version() const {
+  version_ = add_version(table.id, header);
+  added_versions = true;
 }
 
 int Layout::column_named(std::string_view name) const {
@@ -191,6 +196,7 @@ void forget_versions() {
 void watch_layouts() {
   CacheRegisterRelcacheCallback(note_invalidation, 0);
   CacheRegisterSyscacheCallback(TYPEOID, note_type_invalidation, 0);
+  CacheRegisterSyscacheCallback(PROCOID, note_function_invalidation, 0);
 }
 
 std::uint64_t definitions_generation() { return generation; }

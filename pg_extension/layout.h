@@ -26,6 +26,9 @@ struct Layout {
   // The version that changes are logged with. Looked up, or added, on first use.
   std::int32_t version() const;
 
+  // Adds one, also where an older one is the same: the newest says what the table is.
+  void begin_version() const;
+
   // Place in `columns`, or -1.
   int column_named(std::string_view name) const;
 
@@ -50,7 +53,7 @@ void forget_versions();
 // Registers the invalidation callbacks. Once, when the module is loaded.
 void watch_layouts();
 
-// Counts up whenever the definition of any relation may have changed.
+// Counts up whenever the definition of any relation, type or function may have changed.
 std::uint64_t definitions_generation();
 
 // Appends [v1,v2,…] of a row: `values` and `nulls` by attribute number - 1.

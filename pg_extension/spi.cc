@@ -96,6 +96,14 @@ Datum Spi::datum(std::uint64_t row, int column, bool* is_null) const {
   return SPI_getbinval(table_->vals[row], table_->tupdesc, column + 1, is_null);
 }
 
+LatestSnapshot::LatestSnapshot() {
+  call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+}
+
+LatestSnapshot::~LatestSnapshot() {
+  if (std::uncaught_exceptions() == on_entry_) PopActiveSnapshot();
+}
+
 ActingAs::ActingAs(Oid user) {
   GetUserIdAndSecContext(&user_, &context_);
   SetUserIdAndSecContext(user, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);

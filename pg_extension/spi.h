@@ -68,6 +68,19 @@ class Spi {
   SPITupleTable* table_ = nullptr;
 };
 
+// Lets reads see everything committed by now, for the length of a scope: also in a
+// statement that has waited since it began, and in a transaction with one snapshot.
+class LatestSnapshot {
+ public:
+  LatestSnapshot();
+  ~LatestSnapshot();
+  LatestSnapshot(const LatestSnapshot&) = delete;
+  LatestSnapshot& operator=(const LatestSnapshot&) = delete;
+
+ private:
+  int on_entry_ = std::uncaught_exceptions();
+};
+
 // Acts as another user for the length of a scope: that of the owner of a table,
 // whose triggers and constraints must not run as the extension's owner.
 class ActingAs {

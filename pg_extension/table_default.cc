@@ -3,6 +3,7 @@
 #include "pg_extension/encode.h"
 #include "pg_extension/guard.h"
 #include "pg_extension/spi.h"
+#include "pg_extension/subtransaction.h"
 
 namespace tidemark::pg {
 namespace {
@@ -33,6 +34,35 @@ bool is_now(const Node* expression) {
   return false;
 }
 
+// True for what may happen to any statement, whatever it evaluates.
+bool is_no_fault_of_an_expression(int sqlstate) {
+  const int category = ERRCODE_TO_CATEGORY(sqlstate);
+  return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
+         category == ERRCODE_TRANSACTION_ROLLBACK || category == ERRCODE_SYSTEM_ERROR;
+}
+
+// The default of a column, null if it has none. Its constants are folded, unless
+// that raises: an insert will too, if it does not give the value.
+Node* default_of(Oid relation_id, AttrNumber attribute) {
+  Node* expression = call([&] {
+    const Relation relation = table_open(relation_id, AccessShareLock);
+    Node* const found = build_column_default(relation, attribute);
+    table_close(relation, AccessShareLock);
+    return found == nullptr ? nullptr : core_of(found);
+  });
+  if (expression == nullptr || IsA(expression, Const)) return expression;
+
+  Subtransaction inner;
+  try {
+    expression = call([&] { return core_of(eval_const_expressions(nullptr, expression)); });
+  } catch (const ServerError&) {
+    if (is_no_fault_of_an_expression(inner.roll_back().sqlstate)) inner.rethrow();
+    return expression;
+  }
+  inner.release();
+  return expression;
+}
+
 }  // namespace
 
 std::string describe_default(Oid relation_id, const Column& column) {
@@ -44,14 +74,12 @@ std::string describe_default(Oid relation_id, const Column& column) {
     return user;
   });
   ActingAs acting(owner);  // folding constants runs functions of the owner's choice
+  Node* const expression = default_of(relation_id, column.attribute);
+  if (expression == nullptr) return "";
+
   std::string members;
   CanonicalOutput canonical;
   call([&] {
-    const Relation relation = table_open(relation_id, AccessShareLock);
-    Node* expression = build_column_default(relation, column.attribute);
-    table_close(relation, AccessShareLock);
-    if (expression == nullptr) return;
-    expression = core_of(eval_const_expressions(nullptr, expression));
     if (IsA(expression, Const)) {
       const Const* const constant = castNode(Const, expression);
       if (constant->constisnull) return;

@@ -31,6 +31,19 @@ language c volatile strict
 set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'tidemark_note_definition';
 
+-- True if an ALTER TABLE may give the values of a column another form, where it
+-- rewrites the table.
+create function tidemark._recasts(command pg_ddl_command, column_number int2) returns boolean
+language c stable strict
+set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'tidemark_recasts';
+
+-- True if an ALTER TYPE renames a value of an enum.
+create function tidemark._renames_value(command pg_ddl_command) returns boolean
+language c stable strict
+set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'tidemark_renames_value';
+
 -- Raises if a column of that kind on the wire cannot have the policy.
 create function tidemark._check_policy(policy text, column_name text, kind text) returns void
 language c stable strict

@@ -10,6 +10,38 @@ as $$
   select target from pg_class where oid = target and relkind = 'r'
 $$;
 
+-- Remembers until the command's end that a table's rows have other values.
+create function tidemark._note_rewrite(relation oid) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select set_config('tidemark.rewritten', concat_ws(' ', nullif(current_setting('tidemark.rewritten', true), ''), relation), true)
+$$;
+
+-- Devices hold rows by their keys: rows with other keys would be other rows.
+create function tidemark._refuse_other_keys(table_name text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'the primary key of table "%" cannot be changed while it is tracked', table_name
+    using errcode = 'object_not_in_prerequisite_state',
+          hint = 'Run tidemark.untrack, change it, and track the table again: devices will load it anew.';
+end;
+$$;
+
+-- A change that no trigger of ours sees is one that devices never get.
+create function tidemark._refuse_without_trigger(relation regclass, name text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'table % is tracked and needs its trigger "%"', relation, name
+    using errcode = 'object_not_in_prerequisite_state',
+          hint = 'Run tidemark.untrack first; tidemark.track puts back what is missing or disabled.';
+end;
+$$;
+
 -- After a command that may have changed a tracked table: refuses what would make
 -- it unsyncable, and logs what no statement wrote: new columns, rewritten values,
 -- partitions that come or go with their rows.
@@ -22,6 +54,7 @@ declare
   rewritten oid[] := string_to_array(nullif(current_setting('tidemark.rewritten', true), ''), ' ')::oid[];
   attached  regclass[];
   relation  regclass;
+  name      name;
   forgotten text;
 begin
   if current_setting('tidemark.installing', true) = 'on' then
@@ -31,17 +64,31 @@ begin
   for tracked in
     select distinct t.*
     from pg_event_trigger_ddl_commands() c
-    cross join lateral (select c.objid as relid union select relid from pg_partition_ancestors(c.objid)) r
+    cross join lateral (
+      select c.objid as relid where c.classid = 'pg_class'::regclass
+      union select relid from pg_partition_ancestors(c.objid) where c.classid = 'pg_class'::regclass
+      union select inhparent from pg_inherits where c.classid = 'pg_class'::regclass and inhrelid = c.objid
+      union select ev_class from pg_rewrite where c.classid = 'pg_rewrite'::regclass and oid = c.objid) r
     join tidemark._table t on t.relid = r.relid
-    where c.classid = 'pg_class'::regclass
-      -- A dump that is being restored has the tables first, then our rows, then keys and triggers.
-      and (select count(*) from pg_trigger g
-           where g.tgrelid = t.relid and g.tgfoid = 'tidemark._capture()'::regprocedure and g.tgname <> 'tidemark_truncate') = 4
+    -- A dump that is being restored has the tables first, then our rows, then keys and triggers.
+    where not tidemark._lacks_triggers(t.relid)
   loop
     perform tidemark._refuse_unsyncable(tracked.relid, tracked.keys);
+    if exists (select from tidemark._leaves(tracked.relid) leaf where leaf = any (rewritten))
+       and exists (select from pg_event_trigger_ddl_commands() c
+                   join pg_index i on i.indrelid = c.objid and i.indisprimary
+                   cross join unnest(i.indkey::int2[]) k (number)
+                   where c.objid = tracked.relid and tidemark._recasts(c.command, k.number)) then
+      perform tidemark._refuse_other_keys(tracked.name);
+    end if;
     select array_agg(leaf) into attached
     from tidemark._leaves(tracked.relid) leaf
     where not exists (select from tidemark._captured c where c.relid = leaf);
+    for relation, name in
+      select t.relation, t.present from tidemark._triggers(tracked.relid) t where t.enabled in ('D', 'R')
+    loop
+      perform tidemark._refuse_without_trigger(relation, name);
+    end loop;
     perform tidemark._install_triggers(tracked.relid);
     for forgotten in
       delete from tidemark._policy p
@@ -81,20 +128,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_event_trigger_table_rewrite_reason() & 4 <> 0 then  -- the type of a column
-    perform set_config('tidemark.rewritten', concat_ws(' ', nullif(current_setting('tidemark.rewritten', true), ''),
-                                                       pg_event_trigger_table_rewrite_oid()), true);
+    perform tidemark._note_rewrite(pg_event_trigger_table_rewrite_oid());
   end if;
 end;
 $$;
 
 -- Lets go of dropped tables. The rows of a partition that is dropped alone could
--- not be logged any more.
+-- not be logged any more. Keeps our triggers. A dropped column may have come again
+-- in the same command.
 create function tidemark._after_drop() returns event_trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   partition text;
+  renewed   record;
 begin
   update tidemark._table t set relid = null
   from pg_event_trigger_dropped_objects() o
@@ -114,12 +162,69 @@ begin
   delete from tidemark._captured c
   using pg_event_trigger_dropped_objects() o
   where o.classid = 'pg_class'::regclass and o.objsubid = 0 and o.objid = c.relid;
+
+  perform tidemark._refuse_without_trigger(c.relid, o.address_names[3])
+  from pg_event_trigger_dropped_objects() o
+  join tidemark._captured c on c.relid = to_regclass(format('%I.%I', o.address_names[1], o.address_names[2]))
+  where o.object_type = 'trigger' and tidemark._lacks_triggers(c.relid);
+
+  for renewed in
+    select t.relid, t.name, a.attnum = any (i.indkey) as in_key
+    from pg_event_trigger_dropped_objects() o
+    join tidemark._table t on t.relid = o.objid
+    join pg_attribute a on a.attrelid = t.relid and a.attname = o.address_names[3]
+    left join pg_index i on i.indrelid = t.relid and i.indisprimary
+    where o.object_type = 'table column'
+  loop
+    if renewed.in_key then
+      perform tidemark._refuse_other_keys(renewed.name);
+    end if;
+    perform tidemark._note_rewrite(leaf) from tidemark._leaves(renewed.relid) leaf;
+  end loop;
+end;
+$$;
+
+-- Devices have the names of an enum's values: a value with another name is another
+-- one, in all rows.
+create function tidemark._after_renamed_value() returns event_trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  tracked record;
+begin
+  for tracked in
+    with recursive made_of (type) as (
+      select c.objid from pg_event_trigger_ddl_commands() c
+      where c.classid = 'pg_type'::regclass and tidemark._renames_value(c.command)
+      union
+      select t.oid from made_of join pg_type t on t.typbasetype = type or t.typelem = type
+    )
+    select t.relid, t.name, bool_or(a.attnum = any (i.indkey)) as in_key
+    from made_of
+    join pg_attribute a on a.atttypid = type and not a.attisdropped and a.attgenerated = ''
+    join tidemark._table t on t.relid = a.attrelid
+    join pg_index i on i.indrelid = t.relid and i.indisprimary
+    group by t.relid, t.name
+  loop
+    if tracked.in_key then
+      perform tidemark._refuse_other_keys(tracked.name);
+    end if;
+    execute format('lock table %s in share row exclusive mode', tracked.relid);  -- whoever writes the old name ends first
+    perform tidemark._note_definition(tracked.relid);
+    perform tidemark._log_rows(leaf, tracked.relid, 'i') from tidemark._leaves(tracked.relid) leaf;
+  end loop;
 end;
 $$;
 
 create event trigger tidemark_after_ddl on ddl_command_end
-  when tag in ('ALTER TABLE', 'CREATE TABLE') execute function tidemark._after_ddl();
+  when tag in ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'CREATE RULE', 'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE')
+  execute function tidemark._after_ddl();
 alter event trigger tidemark_after_ddl enable always;
+
+create event trigger tidemark_after_renamed_value on ddl_command_end
+  when tag in ('ALTER TYPE') execute function tidemark._after_renamed_value();
+alter event trigger tidemark_after_renamed_value enable always;
 
 create event trigger tidemark_before_rewrite on table_rewrite execute function tidemark._before_rewrite();
 alter event trigger tidemark_before_rewrite enable always;

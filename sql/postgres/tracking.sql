@@ -92,60 +92,6 @@ begin
 end;
 $$;
 
--- Puts the triggers on the table and those of its partitions that have none yet.
-create function tidemark._install_triggers(target regclass) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  relation regclass;
-  is_leaf  boolean;
-  spec     record;
-begin
-  perform set_config('tidemark.installing', 'on', true);  -- _after_ddl need not look at what this does
-  for relation, is_leaf in
-    select r.relid, r.is_leaf
-    from (select relid, isleaf as is_leaf from pg_partition_tree(target)
-          union
-          select target, relkind = 'r' from pg_class where oid = target) r
-    where not exists (select from tidemark._captured c where c.relid = r.relid)
-  loop
-    for spec in
-      select *
-      from (values ('tidemark_begin', 'before insert or update or delete', ''),
-                   ('tidemark_insert', 'after insert', 'referencing new table as new_rows'),
-                   ('tidemark_update', 'after update', 'referencing old table as old_rows new table as new_rows'),
-                   ('tidemark_delete', 'after delete', 'referencing old table as old_rows'),
-                   ('tidemark_truncate', 'before truncate', '')) as t (name, event, tables)
-      where is_leaf or name <> 'tidemark_truncate'  -- a truncated root truncates its leaves
-    loop
-      execute format('create trigger %I %s on %s %s for each statement execute function tidemark._capture()',
-                     spec.name, spec.event, relation, spec.tables);
-      execute format('alter table only %s enable always trigger %I', relation, spec.name);
-      execute format('alter trigger %I on %s depends on extension tidemark', spec.name, relation);
-    end loop;
-    insert into tidemark._captured values (relation);
-  end loop;
-  perform set_config('tidemark.installing', '', true);
-end;
-$$;
-
-create function tidemark._remove_triggers(relation regclass) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  name name;
-begin
-  for name in
-    select tgname from pg_trigger where tgrelid = relation and tgfoid = 'tidemark._capture()'::regprocedure
-  loop
-    execute format('drop trigger %I on %s', name, relation);
-  end loop;
-  delete from tidemark._captured c where c.relid = relation;
-end;
-$$;
-
 create function tidemark.track(target regclass, "as" text default null, keys text default 'none') returns text
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -173,9 +119,13 @@ begin
     end if;
     perform tidemark._refuse_unsyncable(target, keys);
     update tidemark._table t set keys = track.keys where t.relid = target and t.keys <> track.keys;
-    perform tidemark._install_triggers(target);
+    if tidemark._install_triggers(target) then
+      perform tidemark.new_epoch();
+      raise notice 'triggers of table % were missing or disabled: all devices will load their tables again', target;
+    else
+      raise notice 'table % is tracked already', target;
+    end if;
     perform tidemark._note_definition(target);
-    raise notice 'table % is tracked already', target;
     return present.name;
   end if;
 

@@ -189,6 +189,44 @@ def test_a_key_cannot_change(shop: Fleet) -> None:
         shop.hub("alter table products add column place point")
 
 
+def test_a_column_that_comes_again_under_its_name(shop: Fleet, till: Device, old: Device) -> None:
+    shop.hub("alter table products drop column stock, add column stock smallint default 77")
+    shop.settle()
+    assert till.rows("products", "id, stock") == [("a", 77), ("b", 77)]
+    shop.assert_equal("products")
+    shop.hub("begin; alter table products drop column stock; alter table products add column stock smallint; commit",
+             "update products set stock = 1 where id = 'b'")  # fmt: skip
+    shop.settle()
+    assert till.rows("products", "id, stock") == [("a", None), ("b", 1)]
+    shop.assert_equal("products")
+
+
+def test_a_value_of_an_enum_that_is_renamed(fleet: Fleet) -> None:
+    fleet.hub("create type mood as enum ('sad', 'ok')", "create table felt (id text primary key, m mood default 'ok')",
+              "insert into felt values ('a', 'sad'), ('b', 'ok')")  # fmt: skip
+    fleet.track("felt")
+    device = fleet.device("device", "felt")
+    device.sql("insert into felt values ('c', 'ok')")
+    fleet.hub("alter type mood rename value 'ok' to 'fine'")
+    assert device.sync()["rejected"] == 1  # what it wrote before it heard of the new name
+    assert device.rows("felt", "id, m") == [("a", "sad"), ("b", "fine"), ("c", "ok")]
+    device.sql("update felt set m = 'fine' where id = 'c'")
+    fleet.settle()
+    fleet.assert_equal("felt")
+
+
+def test_what_was_written_without_a_trigger_is_loaded_once_it_is_back(shop: Fleet, till: Device) -> None:
+    with pytest.raises(Exception, match="needs its trigger"):
+        shop.hub("drop trigger tidemark_update on products")
+    shop.hub("alter event trigger tidemark_after_drop disable", "drop trigger tidemark_update on products",
+             "alter event trigger tidemark_after_drop enable always", "update products set name = 'missed' where id = 'a'")  # fmt: skip
+    till.sql("update products set stock = 1 where id = 'a'")
+    shop.track("products")
+    shop.settle()
+    assert till.rows("products", "id, name, stock") == [("a", "missed", 1), ("b", "bread", 6)]
+    shop.assert_equal("products")
+
+
 def test_a_policy_reaches_devices_and_goes_again(shop: Fleet, till: Device) -> None:
     def policies() -> tuple:
         return till.sql("select policies, deletes from tidemark_tables where table_name = 'products'")[0]

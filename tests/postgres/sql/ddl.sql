@@ -23,6 +23,78 @@ select tidemark.sequence() as head \gset
 select * from logged('shape', :head - 2);
 select check_log('shape') like '%"b"%' as but_for_what_was_dropped;
 
+-- a name that comes again stands for other values, in one command, in one transaction, and by renaming
+create table again (id text primary key, a text, b text, c int);
+select tidemark.track('again');
+insert into again values ('x', 'A', 'B', 1), ('y', null, 'B', 2), ('z', 'A', null, null);
+alter table again drop column c, add column c int default 77;
+select check_log('again');
+begin;
+alter table again drop column c;
+alter table again add column c int;
+commit;
+select check_log('again');
+begin;
+alter table again rename a to d;
+alter table again rename b to a;
+alter table again rename d to b;
+commit;
+alter table again add column d text;
+select check_log('again');
+begin;
+alter table again drop column d;
+alter table again rename a to d;
+alter table again rename b to a;
+alter table again rename d to b;
+commit;
+alter table again add column d text;
+select check_log('again');
+
+-- a key is what devices know a row by
+select refusal('alter table again alter id type text using upper(id)');
+select refusal('alter table again alter id type varchar(10)');
+select refusal('alter table again drop column id, add column id text primary key default tidemark.uuid()::text');
+alter table again alter a type text using id || a;
+create table counts (id smallint primary key, other int);
+select tidemark.track('counts');
+select refusal('alter table counts alter id type int using other');
+select refusal('alter table counts alter id type int using id::real');
+alter table counts alter id type int;
+alter table counts alter id type bigint using id::bigint;
+create table limited (id varchar(10) primary key);
+select tidemark.track('limited');
+alter table limited alter id type varchar(20);
+alter table limited alter id type text;
+select refusal('alter table limited alter id type varchar(10)');
+drop table again, counts, limited;
+
+-- a value of an enum that gets another name
+create type feeling as enum ('sad', 'ok');
+create domain feelings as feeling[];
+create table felt (id int primary key, a feeling default 'ok', b feelings);
+create table felt_by_mood (a feeling primary key);
+select tidemark.track('felt');
+insert into felt values (1, 'ok', '{sad,ok}'), (2, null, null);
+select tidemark._schema() as before \gset
+alter type feeling add value 'happy';
+alter type feeling rename value 'ok' to 'fine';
+select check_log('felt'), tidemark._schema() <> :'before' as described_anew;
+select tidemark.track('felt_by_mood');
+select refusal($$alter type feeling rename value 'fine' to 'ok'$$);
+drop table felt, felt_by_mood;
+drop type feeling cascade;
+
+-- a default that cannot be told without an insert
+create function must_give(what text) returns numeric immutable language plpgsql as
+  $$ begin raise exception '% must be given', what using errcode = 'object_not_in_prerequisite_state'; end $$;
+alter table form add column f numeric, add column g int, add column h numeric default 2.5 / 2;
+alter table form alter f set default must_give('f'), alter g set default 1 / 0;
+select token('reader') is not null;
+select c from json_array_elements(tidemark.table_list(token('reader'))::json -> 'tables') t, json_array_elements(t -> 'columns') c
+where t ->> 'table' = 'shape' and c ->> 0 in ('f', 'g', 'h');
+alter table form drop column f, drop column g, drop column h;
+drop function must_give;
+
 -- partitions that come and go with rows
 create table ledger (shop int, id int, note text, primary key (shop, id)) partition by list (shop);
 create table ledger_1 partition of ledger for values in (1);
@@ -38,6 +110,10 @@ insert into ledger_1 values (1, 2, 'on its own');
 select check_log('ledger');
 alter table ledger alter note type varchar(20) using upper(note);
 select check_log('ledger');
+alter table ledger drop column note, add column note varchar(20) default 'new';
+select check_log('ledger');
+select refusal('alter table ledger alter shop type int using shop');
+select refusal('alter table ledger alter id type int using -id');
 select refusal('drop table ledger_2');
 alter table ledger detach partition ledger_2;
 drop table ledger_2;
@@ -51,6 +127,21 @@ select refusal('alter table form alter c type inet using null');
 select refusal('alter table form set unlogged');
 select refusal('alter table form drop constraint shape_pkey, add primary key (id, z)');
 select refusal('alter table form rename id to other');
+select refusal('create rule r as on update to form do also nothing');
+select refusal('create table heir () inherits (form)');
+select refusal('create schema nursery create table heir () inherits (form)');
+create table stray (like form);
+select refusal('alter table stray inherit form');
+select refusal('alter table form inherit stray');
+create foreign data wrapper nowhere;
+create server nowhere foreign data wrapper nowhere;
+select refusal('create foreign table heir () inherits (form) server nowhere');
+create foreign table stranger (id int not null, z text, c varchar(10), d numeric(8,3), e text) server nowhere;
+select refusal('alter foreign table stranger inherit form');
+drop foreign data wrapper nowhere cascade;
+drop table stray;
+create rule r as on update to test_device do also nothing;
+drop rule r on test_device;
 create table plain (id int primary key);
 alter table plain add column m money;
 alter table plain drop column m;

@@ -67,6 +67,49 @@ reset role;
 drop owned by somebody;
 drop role somebody;
 
+-- our triggers stay as they are, and are not in the way of others
+create table guarded (id int, v text, primary key (id)) partition by list (id);
+create table guarded_1 partition of guarded for values in (1);
+create trigger theirs before update on guarded_1 for each row execute function suppress_redundant_updates_trigger();
+select tidemark.track('guarded');
+insert into guarded values (1, 'one');
+select statement, refusal(statement)
+from unnest(array['drop trigger tidemark_update on guarded', 'drop trigger tidemark_truncate on guarded_1',
+                  'alter table guarded disable trigger tidemark_insert', 'alter table guarded_1 disable trigger all',
+                  'alter table guarded disable trigger user', 'alter table guarded enable replica trigger tidemark_begin']) statement;
+alter table guarded_1 enable trigger all;
+alter trigger tidemark_update on guarded rename to renamed;
+select refusal('drop trigger renamed on guarded');
+alter table guarded add column w text;
+alter trigger renamed on guarded rename to tidemark_update;
+alter table guarded_1 disable trigger theirs;
+drop trigger theirs on guarded_1;
+select tgrelid::regclass, tgname, tgenabled from pg_trigger where tgrelid in ('guarded'::regclass, 'guarded_1'::regclass) order by 1, 2;
+
+-- what is missing all the same is repaired, and devices load again
+alter event trigger tidemark_after_drop disable;
+drop trigger tidemark_update on guarded_1;
+alter event trigger tidemark_after_drop enable always;
+update guarded_1 set v = 'not logged';
+alter table guarded drop column w;
+select epoch from tidemark._hub \gset
+select tidemark.track('guarded');
+select epoch <> :'epoch' as begun_anew from tidemark._hub;
+select epoch from tidemark._hub \gset
+select tidemark.track('guarded');
+select epoch <> :'epoch' as begun_anew from tidemark._hub;
+update guarded_1 set v = 'logged';
+select check_log('guarded');
+alter event trigger tidemark_after_ddl disable;
+alter table guarded disable trigger tidemark_update;
+alter event trigger tidemark_after_ddl enable always;
+select refusal('alter table guarded add column w text');
+select tidemark.track('guarded');
+select epoch <> :'epoch' as begun_anew from tidemark._hub;
+select count(*) from pg_trigger where tgrelid in ('guarded'::regclass, 'guarded_1'::regclass) and tgenabled = 'A';
+select tidemark.untrack('guarded');
+drop table guarded;
+
 -- untrack: the log stays, the triggers go; tracking again makes devices load again
 insert into products values ('00000000-0000-0000-0000-000000000001', 'one');
 select tidemark.untrack('products');
