@@ -136,7 +136,7 @@ def test_a_column_renamed_on_the_hub(shop: Fleet, till: Device, old: Device) -> 
     till.track("products")
     shop.settle()
     assert till.sql("select key, mine, theirs from tidemark_conflicts") == [
-        ('["a"]', "Apfel", "apple"), ('["b"]', "bread", "Brot")]  # fmt: skip
+        ('["a"]', "Apfel", None), ('["a"]', "Apfel", "apple"), ('["b"]', "bread", "Brot")]  # fmt: skip
     assert till.rows("products", "id, title") == shop.database.sql("select id, title from products order by id")
     assert problem(till) == ("ready", None)
 
