@@ -6,34 +6,17 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 import psycopg2
 import pytest
 
-from conformance import BASE, TABLES, Hand, empty, head, later, notes_fleet, write
+from conformance import BASE, TABLES, Hand, empty, head, later, write
 from support import Device, Fleet
-
-
-@pytest.fixture(scope="module")
-def shared(cluster, tmp_path_factory) -> Iterator[Fleet]:  # noqa: ANN001
-    with notes_fleet(cluster, tmp_path_factory.mktemp("capture")) as fleet:
-        yield fleet
 
 
 @pytest.fixture
 def notes(shared: Fleet) -> Fleet:
     return empty(shared)
-
-
-@pytest.fixture
-def one(notes: Fleet) -> Device:
-    return notes.devices[0]
-
-
-@pytest.fixture
-def two(notes: Fleet) -> Device:
-    return notes.devices[1]
 
 
 def logged(fleet: Fleet, after: int) -> list[tuple]:

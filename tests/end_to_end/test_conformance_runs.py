@@ -6,34 +6,16 @@ import json
 import socket
 import sqlite3
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
-
-from conformance import BASE, empty, head, newcomer, notes_fleet
+from conformance import BASE, empty, head, newcomer
 from support import Bridge, Device, Fault, FaultProxy, Fleet
-
-
-@pytest.fixture(scope="module")
-def shared(cluster, tmp_path_factory) -> Iterator[Fleet]:  # noqa: ANN001
-    with notes_fleet(cluster, tmp_path_factory.mktemp("runs")) as fleet:
-        yield fleet
 
 
 @pytest.fixture
 def notes(shared: Fleet) -> Fleet:
     return empty(shared, *BASE)
-
-
-@pytest.fixture
-def one(notes: Fleet) -> Device:
-    return notes.devices[0]
-
-
-@pytest.fixture
-def two(notes: Fleet) -> Device:
-    return notes.devices[1]
 
 
 # -- recurring task, interruptable ----------------------------------------------------------------------------
