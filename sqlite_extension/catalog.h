@@ -36,12 +36,12 @@ enum class TableState {
 
 std::string_view name_of(TableState state);
 
-// What is listed of a table that is loaded again.
+// What is listed of a table that is loaded again. A table that is ready is to be loaded
+// again once the log is read.
 enum class Sweep {
   kNothing,
   kLost,      // rows that the hub no longer has
-  kUnlogged,  // and rows that differ: its triggers were missing for a time. Of a table that is
-              // ready: it is loaded again once the log is read
+  kUnlogged,  // and rows that differ: its triggers were missing for a time
 };
 
 struct TrackedTable {
@@ -52,7 +52,7 @@ struct TrackedTable {
   TableState state = TableState::kNew;
   std::string problem;
   std::optional<std::string> load_after;
-  std::int64_t since = 0;
+  std::int64_t since = -1;  // commits up to this one are in the rows; -1: not begun
   Sweep sweep = Sweep::kNothing;
   std::vector<std::string> gained;
 

@@ -126,6 +126,7 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
   if (table.state == TableState::kRefused) {
     table.state = TableState::kNew;
     table.load_after.reset();
+    table.since = -1;
     if (before) table.sweep = std::max(table.sweep, Sweep::kLost);  // what became of its rows meanwhile is not known
     save_state(db, table);
     return;

@@ -139,7 +139,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
           "Sync again later, or ask the bridge that serves the primary.");
     }
     hub.keep_clock_offset(db, integer_member(page, "now"));
-    if (table.state == TableState::kNew && table.gained.empty()) table.since = head;
+    if (table.since < 0 && table.gained.empty()) table.since = head;
 
     const std::vector<TrackedTable> tables = tracked_tables(db);
     {
@@ -173,7 +173,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
 void load_again(sqlite3* db, TrackedTable& table, Sweep sweep) {
   if (table.state != TableState::kRefused) table.state = TableState::kNew;
   table.load_after.reset();
-  table.since = 0;
+  table.since = -1;
   table.sweep = std::max(table.sweep, sweep);
   table.gained.clear();
   Statement forget(db, "delete from main.tidemark_seen where table_number = ?1");
@@ -184,8 +184,9 @@ void load_again(sqlite3* db, TrackedTable& table, Sweep sweep) {
 
 void load_columns(sqlite3* db, TrackedTable& table, const std::vector<std::string>& names) {
   if (names.empty() || table.state == TableState::kRefused) return;  // refused: all of it is loaded when it fits again
-  if (table.is_loading() && table.gained.empty()) return load_again(db, table, table.sweep);
-  table.gained.insert(table.gained.end(), names.begin(), names.end());
+  // Where all is being loaded it begins anew, and the log is read from the same place.
+  const bool all = table.is_loading() && table.gained.empty();
+  if (!all) table.gained.insert(table.gained.end(), names.begin(), names.end());
   table.state = TableState::kNew;
   table.load_after.reset();
   save_state(db, table);

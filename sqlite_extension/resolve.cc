@@ -1,5 +1,6 @@
 #include "sqlite_extension/resolve.h"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <map>
@@ -8,7 +9,6 @@
 #include "common/json_text.h"
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
-#include "sqlite_extension/load.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/writer.h"
 
@@ -267,7 +267,8 @@ void resolve_theirs(sqlite3* db, std::int64_t id) {
   if (conflict.kind == "reject") {
     take_back(db, conflict);
   } else if (conflict.is_refusal()) {
-    load_again(db, conflict.table, Sweep::kNothing);  // the hub may have another row by now
+    conflict.table.sweep = std::max(conflict.table.sweep, Sweep::kLost);  // the hub may have another row by now
+    save_state(db, conflict.table);
   } else if (conflict.kind != "unique" && conflict.kind != "lost" && !stands(conflict, conflict.theirs)) {
     write_side(db, conflict, conflict.theirs);
   }

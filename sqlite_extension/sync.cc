@@ -42,16 +42,16 @@ void Session::pull() {
   if (const auto sealed = unanswered_push(db_)) send(*sealed, false);
   load();
   pull_pages();
-  if (compare_unlogged()) load();
+  if (load_ready_tables()) load();
 }
 
-// Tables whose triggers were missing are compared with the hub's, now that the log is read.
-bool Session::compare_unlogged() {
+// Marks the tables that were to be loaded again once the log is read; whether there are any.
+bool Session::load_ready_tables() {
   bool any = false;
   for (TrackedTable& table : tracked_tables(db_)) {
-    if (table.state != TableState::kReady || table.sweep != Sweep::kUnlogged) continue;
+    if (table.state != TableState::kReady || table.sweep == Sweep::kNothing) continue;
     Transaction transaction(db_);
-    load_again(db_, table, Sweep::kUnlogged);
+    load_again(db_, table, table.sweep);
     transaction.commit();
     any = true;
   }

@@ -65,7 +65,7 @@ class Session {
   Outcome send(const struct SealedPush& push, bool first);
   bool nothing_was_applied(ErrorCode code, bool first) const;
   void pull_pages();
-  bool compare_unlogged();
+  bool load_ready_tables();
   bool pull_run(class PageReader& pages, std::int64_t have);
   bool apply_page(const std::string& asked_after, std::string body, std::int64_t have, class PageReader& pages,
                   bool& more);

@@ -16,7 +16,7 @@ create table if not exists tidemark_table (
   load_after  text,                         -- where loading goes on
   policies    text,                         -- JSON object: column -> policy in force; for people to read
   deletes     text not null default 'delete_wins',
-  since       integer not null default 0,   -- commits up to this one are in the loaded rows
+  since       integer not null default -1,  -- commits up to this one are in the loaded rows; -1: none is loaded
   sweep       integer not null default 0,   -- 1: loaded again, rows that the hub no longer has are listed;
                                             -- 2: rows that differ as well (its triggers were missing)
   gained      text                          -- JSON array: only these columns are loaded, of the rows that are here

@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 import psycopg2
 
-from ledger import Tables, Write, writes_between
+from ledger import SUMS, Tables, Write, writes_between
 from running import database_was_away, keys_in, outcome, run, run_in
 from shop import COUNTERS, EXACT, TABLES, Dice, Rows, Statement
 from support import Bridge, Database, Device, DeviceProcess, Fault, FaultProxy, wait_until
@@ -115,6 +115,7 @@ class History:
             (1, self.add_a_column),
             (0.7, self.back_up_hub),
             (0.7, self.restore_hub),
+            (3, self.settle),
         ]
         weights, choices = zip(*actions)
         return self.random.choices(choices, weights)[0]
@@ -198,6 +199,29 @@ class History:
         )
         self.sales_of_hub.append((next(self.serial), key, pieces, amount))
         self.note(f"the hub counts {key} by {pieces} and {amount}")
+
+    def settle(self) -> None:
+        """A person decides about a conflict, or has a refused row sent again."""
+        till = self.random.choice(self.tills)
+        open_ones = [
+            (number, kind)
+            for number, kind, table in till.device.sql("select id, kind, table_name from tidemark_conflicts where state in ('open', 'waiting') order by id")
+            if not any(name == table for name, _ in SUMS)  # what it writes there is no sale
+        ]
+        if not open_ones:
+            return self.write_on_device()
+        number, kind = self.random.choice(open_ones)
+        call = self.random.choice(("resolve(?, 'mine')", "resolve(?, 'theirs')", "dismiss(?)", "retry(?)"))
+        before = self.tables_of(till)
+        try:
+            till.device.sql(f"select tidemark_{call}", [number])
+            self.note(f"{till.name}: {call} of conflict {number}, {kind}")
+            self.counts["settled"] += 1
+        except sqlite3.Error as error:
+            self.note(f"{till.name}: {call} of conflict {number}, {kind}: {error}")
+            assert "Hint: " in str(error), f"{call} failed without a hint: {error}"
+        if not (kind == "reject" and "theirs" in call):  # that takes a write back
+            till.writes += writes_between(before, self.tables_of(till))
 
     def write_on_hub(self, statements: list[Statement] | None = None) -> None:
         statements = statements or self.dice.transaction("hub", self.keys_on_hub(), on_device=False)

@@ -114,7 +114,7 @@ def test_a_row_that_an_index_of_the_device_refuses(products: Fleet) -> None:
     till.sql("select tidemark_resolve(1, 'theirs')")
     assert till.sync()["pushed"] == 0  # asked for again, and refused again
     assert conflicts(till, "kind, state") == [("unique", "resolved"), ("unique", "open")]
-    products.hub("update products set name = 'Kaffee' where id = 'b'")
+    products.hub("update products set name = 'Kaffee' where id = 'b'", "delete from products where id = 'a'")
     till.sql("select tidemark_resolve(2, 'theirs')")
     till.sync()
     products.assert_equal("products")

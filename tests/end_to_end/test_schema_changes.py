@@ -2,10 +2,11 @@
 
 import json
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from support import Device, Fleet
+from support import Bridge, Device, Fault, FaultProxy, Fleet
 
 
 @pytest.fixture
@@ -325,3 +326,20 @@ def test_a_table_that_is_renamed_on_the_device(shop: Fleet, till: Device) -> Non
     shop.assert_equal("products")
     assert till.rows("products", "name") == [("after",), ("before",)]
     assert till.sql("select * from tidemark_conflicts") == []
+
+
+def test_a_column_is_gained_while_the_table_is_loaded_for_the_first_time(shop: Fleet, tmp_path: Path) -> None:
+    """The load begins anew, and what was deleted on the hub meanwhile goes here too."""
+    shop.hub("insert into products select 'row ' || i, repeat('x', 100), 1, 1 from generate_series(1, 100) i")
+    with Bridge(shop.database.bridge_dsn(), tmp_path / "log", ("--page-bytes", "2000")) as small, FaultProxy(small.port) as line:
+        device = shop.unconnected("device")
+        device.connect(line.url)
+        line.next(*[Fault.NONE] * 2, *[Fault.LOSE_ANSWER] * 20, path="GET /v1/tables/products/rows")
+        with pytest.raises(sqlite3.OperationalError, match="no answer"):
+            device.track("products")
+        assert problem(device)[0] == "loading" and device.rows("products", "id")[0] == ("a",)
+        device.sql("alter table products add column colour text")
+        shop.hub("delete from products where id = 'a'", "alter table products add column colour text default 'red'")
+        line.heal()
+        device.sync()
+        shop.assert_equal("products", devices=[device])
