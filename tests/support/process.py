@@ -81,12 +81,18 @@ def is_alive(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
+def send(pid: int, number: signal.Signals) -> None:
+    """A signal, to a process that may have ended."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def kill_family(pid: int) -> None:
     """kill -9 of a process and its children, as a power cut would."""
+    send(pid, signal.SIGSTOP)  # a child that is born now would outlive the rest
     family = [pid, *children_of(pid)]
     for member in family:
-        try:
-            os.kill(member, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        send(member, signal.SIGKILL)
     wait_until(lambda: not any(is_alive(member) for member in family), f"the end of process {pid}")
