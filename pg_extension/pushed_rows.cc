@@ -1,6 +1,7 @@
 #include "pg_extension/pushed_rows.h"
 
 #include "common/quote.h"
+#include "pg_extension/encode.h"
 
 namespace tidemark::pg {
 namespace {
@@ -67,6 +68,26 @@ std::string same_key_condition(const Layout& layout, const std::string& alias) {
         alias + "." + quote_identifier(layout.key[i].name) + " operator(pg_catalog.=) p.k" + std::to_string(i + 1);
   }
   return condition;
+}
+
+std::string key_list(const Layout& layout, const std::string& alias) {
+  std::string list;
+  for (const Column& column : layout.key) list += ", " + alias + "." + quote_identifier(column.name);
+  return list;
+}
+
+std::string key_in_row(const Spi& spi, std::uint64_t row, int column, const Layout& layout) {
+  std::string key = "[";
+  for (const Column& part : layout.key) {
+    if (key.size() > 1) key += ',';
+    call([&] {
+      bool is_null = false;
+      const Datum value = spi.datum(row, column, &is_null);
+      append_value(key, part, value, is_null);
+    });
+    ++column;
+  }
+  return key + "]";
 }
 
 }  // namespace tidemark::pg

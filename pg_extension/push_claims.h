@@ -1,0 +1,30 @@
+// Which changes of a push want unique values that other rows of the push have.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "pg_extension/push_isolate.h"
+
+namespace tidemark::pg {
+
+class Claims {
+ public:
+  // Looks at the tables as they are now. Indexes over expressions are passed over.
+  Claims(PushBody& body, const std::vector<Failed>& set);
+
+  // By change: these, and those that are `between` and want what one of them has,
+  // directly or by way of others.
+  std::vector<bool> all_behind(const std::vector<std::uint32_t>& changes, const std::vector<bool>& between) const;
+
+ private:
+  void look_for(PushBody& body, const Group& group, std::span<const std::uint32_t> changes);
+  void look_in_index(PushBody& body, const Layout& layout, std::span<const std::uint32_t> changes,
+                     const std::string& condition);
+
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> takers_;  // by the change whose row has the value
+};
+
+}  // namespace tidemark::pg
