@@ -12,6 +12,11 @@ namespace {
 // for each statement would cost more than it saves.
 constexpr std::size_t kFew = 500;
 
+constexpr const char* kKeptBack =
+    "It takes the value of another row of this push, which cannot let go of it meanwhile: a CHECK, a foreign key or "
+    "the type allows no other value. On the hub, make the constraint DEFERRABLE INITIALLY DEFERRED; or give the rows "
+    "values that nobody has, sync, and then the right ones.";
+
 class Applier {
  public:
   Applier(PushBody& body, PushJournal& journal) : body_(body), journal_(journal), writer_(body) {}
@@ -67,7 +72,12 @@ class Applier {
   }
 
   void refuse(std::vector<Failed>& list) {
-    for (Failed& failed : list) body_.refuse(failed.change, std::move(failed.report));
+    for (Failed& failed : list) {
+      Report& report = failed.report;
+      const bool is_kept_back = failed.group->claims.contains(failed.change) && report.hint.empty();
+      if (is_kept_back && report.sqlstate == ERRCODE_UNIQUE_VIOLATION) report.hint = kKeptBack;
+      body_.refuse(failed.change, std::move(report));
+    }
   }
 
   PushBody& body_;

@@ -1,6 +1,7 @@
 #include "pg_extension/push_claims.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -71,7 +72,9 @@ void Claims::look_in_index(PushBody& body, const Layout& layout, Changes changes
     bool is_null = false;
     const auto taker = static_cast<std::uint32_t>(call([&] { return DatumGetInt32(spi.datum(row, 0, &is_null)); }));
     const auto holder = body.change_of(layout.relation, key_in_row(spi, row, 1, layout));
-    if (holder) takers_[*holder].push_back(taker);
+    if (!holder) continue;
+    takers_[*holder].push_back(taker);
+    ++holders_[taker];
   }
 }
 
@@ -94,6 +97,30 @@ std::vector<bool> Claims::all_behind(const std::vector<std::uint32_t>& changes,
     }
   }
   return found;
+}
+
+void Claims::put_holders_first(std::vector<Failed>& list) const {
+  auto in_the_way = holders_;
+  std::unordered_map<std::uint32_t, std::size_t> rank;
+  std::vector<std::uint32_t> free;
+  for (const Failed& failed : list) {
+    if (!wants(failed.change)) free.push_back(failed.change);
+  }
+  while (!free.empty()) {
+    const std::uint32_t change = free.back();
+    free.pop_back();
+    rank.emplace(change, rank.size());
+    const auto takers = takers_.find(change);
+    if (takers == takers_.end()) continue;
+    for (const std::uint32_t taker : takers->second) {
+      if (--in_the_way[taker] == 0) free.push_back(taker);
+    }
+  }
+  const auto place = [&](const Failed& failed) {
+    const auto found = rank.find(failed.change);
+    return found == rank.end() ? std::numeric_limits<std::size_t>::max() : found->second;
+  };
+  std::stable_sort(list.begin(), list.end(), [&](const Failed& a, const Failed& b) { return place(a) < place(b); });
 }
 
 }  // namespace tidemark::pg

@@ -19,12 +19,19 @@ class Claims {
   // directly or by way of others.
   std::vector<bool> all_behind(const std::vector<std::uint32_t>& changes, const std::vector<bool>& between) const;
 
+  // Puts those that want a value behind those that have it. Circles come last.
+  void put_holders_first(std::vector<Failed>& list) const;
+
+  // True if the change wants what another row of the push has.
+  bool wants(std::uint32_t change) const { return holders_.contains(change); }
+
  private:
   void look_for(PushBody& body, const Group& group, std::span<const std::uint32_t> changes);
   void look_in_index(PushBody& body, const Layout& layout, std::span<const std::uint32_t> changes,
                      const std::string& condition);
 
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> takers_;  // by the change whose row has the value
+  std::unordered_map<std::uint32_t, std::size_t> holders_;                // by the taker: how many rows are in its way
 };
 
 }  // namespace tidemark::pg

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Group {
   std::vector<std::uint32_t> changes;
   Rows rows = Rows::kNew;            // what the rows of an insert are expected to be
   std::vector<std::uint16_t> later;  // columns of an insert that may be given their values afterwards
+  bool keeps_values = false;         // its rows cannot let go of their unique values
+  std::set<std::uint32_t> claims;    // changes of it that want such a value of another row of the push
 };
 
 // All that is not refused, in the order in which it is written: updates and inserts

@@ -77,8 +77,21 @@ class Together {
   void give_back() {
     auto& failed = isolation_.failed();
     if (!is_written_) std::move(set_.begin(), set_.end(), std::back_inserter(failed));
+    put_in_order(failed);
     std::move(left_out_.begin(), left_out_.end(), std::back_inserter(failed));
     std::stable_sort(failed.begin(), failed.end(), [](const Failed& a, const Failed& b) { return a.group < b.group; });
+  }
+
+  // Rows that cannot let go may still go one behind the other, if there is no circle.
+  void put_in_order(std::vector<Failed>& failed) {
+    if (std::none_of(failed.begin(), failed.end(), [](const Failed& one) { return one.group->keeps_values; })) return;
+    const Claims claims(body_, failed);
+    claims.put_holders_first(failed);
+    for (Failed& one : failed) {
+      if (!one.group->keeps_values || !claims.wants(one.change)) continue;
+      one.alone = false;  // to be tried again behind the others
+      one.group->claims.insert(one.change);
+    }
   }
 
   // A column may be given its value later if it refers to a table of which rows of the set are inserted.
@@ -123,8 +136,8 @@ class Together {
   void begin() {
     is_between_.assign(body_.changes().size(), false);
     for_each_group(set_, [&](Group& group, Changes changes) {
-      const bool lets_go = group.op != Op::kInsert && (let_go(group, changes, Range::kLow) ||  //
-                                                       let_go(group, changes, Range::kHigh));
+      const bool lets_go = let_go(group, changes, Range::kLow) || let_go(group, changes, Range::kHigh);
+      group.keeps_values = !lets_go && group.op != Op::kInsert;
       if (!lets_go && group.later.empty()) return;
       for (const std::uint32_t change : changes) is_between_[change] = true;
     });
@@ -132,6 +145,7 @@ class Together {
   }
 
   bool let_go(const Group& group, Changes changes, Range range) {
+    if (group.op == Op::kInsert) return false;
     const ColumnSet& columns = body_.tables()[group.table].column_sets[group.column_set];
     const auto how = group.op == Op::kDelete ? let_go_before_delete(layout_of(group), range)
                                              : let_go_before_update(layout_of(group), columns, range);
