@@ -56,19 +56,19 @@ select push('u', :'painted', '[[0,"u",[1],[{"add":10}],[4]],[0,"u",[2],[{"add":-
 select * from painted order by id;
 
 -- a row is deleted and made again while others refer to it, in one table and with one that is bad
-create table tree (id int primary key, parent int references tree, name text not null unique);
-select tidemark.track('tree');
-insert into tree values (1, null, 'root'), (2, 1, 'left'), (3, 1, 'right');
-select push('u', header('tree'), '[[0,"d",[1]],[0,"i",[9],[null,"root"]],[0,"u",[2],[9],[0]],[0,"u",[3],[9],[0]],[0,"i",[10],[77,"bad"]]]') as made_again;
-select * from tree order by id;
+create table branch (id int primary key, parent int references branch, name text not null unique);
+select tidemark.track('branch');
+insert into branch values (1, null, 'root'), (2, 1, 'left'), (3, 1, 'right');
+select push('u', header('branch'), '[[0,"d",[1]],[0,"i",[9],[null,"root"]],[0,"u",[2],[9],[0]],[0,"u",[3],[9],[0]],[0,"i",[10],[77,"bad"]]]') as made_again;
+select * from branch order by id;
 -- rows that refer to each other in a circle, one that is bad beside them, and many, the children first
-select push('u', header('tree'), '[[0,"i",[20],[21,"a"]],[0,"i",[21],[22,"b"]],[0,"i",[22],[20,"c"]],[0,"i",[23],[77,"d"]]]') as circle;
-select v - 'push' from (select push('u', header('tree'), (select json_agg(json_build_array(0, 'i', json_build_array(i), json_build_array(nullif(i + 1, 3000), 't' || i)))::text
+select push('u', header('branch'), '[[0,"i",[20],[21,"a"]],[0,"i",[21],[22,"b"]],[0,"i",[22],[20,"c"]],[0,"i",[23],[77,"d"]]]') as circle;
+select v - 'push' from (select push('u', header('branch'), (select json_agg(json_build_array(0, 'i', json_build_array(i), json_build_array(nullif(i + 1, 3000), 't' || i)))::text
                                                           from generate_series(100, 2999) i))::jsonb as v) x;
-select id, parent from tree where id in (20, 21, 22, 23, 100, 2999) order by id;
-select check_log('listed'), check_log('painted'), check_log('tree');
+select id, parent from branch where id in (20, 21, 22, 23, 100, 2999) order by id;
+select check_log('listed'), check_log('painted'), check_log('branch');
 
-select tidemark.untrack('listed'), tidemark.untrack('painted'), tidemark.untrack('tree');
-drop table listed, painted, tree;
+select tidemark.untrack('listed'), tidemark.untrack('painted'), tidemark.untrack('branch');
+drop table listed, painted, branch;
 drop type colour;
 drop function moved, note_update, keep_third;
