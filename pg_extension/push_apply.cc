@@ -1,6 +1,6 @@
 #include "pg_extension/push_apply.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "pg_extension/push_alike.h"
 #include "pg_extension/push_isolate.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -26,9 +26,8 @@ class Claims {
   bool wants(std::uint32_t change) const { return holders_.contains(change); }
 
  private:
-  void look_for(PushBody& body, const Group& group, std::span<const std::uint32_t> changes);
-  void look_in_index(PushBody& body, const Layout& layout, std::span<const std::uint32_t> changes,
-                     const std::string& condition);
+  void look_for(PushBody& body, const Group& group, Changes changes);
+  void look_in_index(PushBody& body, const Layout& layout, Changes changes, const std::string& condition);
 
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> takers_;  // by the change whose row has the value
   std::unordered_map<std::uint32_t, std::size_t> holders_;                // by the taker: how many rows are in its way

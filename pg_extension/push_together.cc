@@ -1,6 +1,8 @@
 #include "pg_extension/push_together.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -27,10 +29,10 @@ class LettingGoScope {
   PushJournal& journal_;
 };
 
-// Pairs of tables: the one refers to the other by this column, which may be NULL.
+// A column in a foreign key that may be NULL.
 struct Reference {
   Oid to = InvalidOid;
-  int place = 0;  // of the column in the layout
+  int place = 0;  // in the layout
 };
 
 std::vector<Reference> nullable_references(const Layout& layout) {
