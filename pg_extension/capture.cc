@@ -1,5 +1,6 @@
 // The statement triggers of tracked tables: what a statement did to its rows,
 // as changes in the log.
+#include <optional>
 #include <unordered_set>
 
 #include "common/json_text.h"
@@ -141,9 +142,9 @@ class Capture {
   void append_key(const Datum* values, const bool* nulls) { append_columns(key_.start(), layout_->key, values, nulls); }
 
   void add(Op op, TextBuffer* values, TextBuffer* columns) {
-    std::int64_t at = now_;
+    std::optional<std::int64_t> at = now_;
     if (auto* const push = current_push()) at = push->captured(layout_->table.relation, key_.view(), op, places_, now_);
-    log_.add(version_, op, key_, values, columns, at);
+    if (at) log_.add(version_, op, key_, values, columns, *at);
     MemoryContextReset(row_context_);
     CHECK_FOR_INTERRUPTS();
   }

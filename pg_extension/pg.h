@@ -28,6 +28,7 @@ extern "C" {
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "common/cryptohash.h"
+#include "common/pg_prng.h"
 #include "common/sha2.h"
 #include "executor/executor.h"
 #include "executor/spi.h"

@@ -4,15 +4,30 @@
 
 namespace tidemark::pg {
 
-std::int64_t PushJournal::captured(Oid table, std::string_view key, Op op, const std::vector<std::uint16_t>& columns,
-                                   std::int64_t now_ms) {
+std::optional<std::int64_t> PushJournal::captured(Oid table, std::string_view key, Op op,
+                                                  const std::vector<std::uint16_t>& columns, std::int64_t now_ms) {
   const auto place = change_of(table, key);
   if (!place || body_.changes()[*place].refused) {
     has_others_ = true;
     return now_ms;
   }
+  if (lets_go(*place, op, columns)) return std::nullopt;
   entries_.push_back({*place, op, op == Op::kUpdate ? columns : std::vector<std::uint16_t>()});
   return body_.changes()[*place].at_ms;
+}
+
+void PushJournal::letting_go_begins(std::span<const std::uint32_t> changes, const std::vector<std::uint16_t>& places) {
+  let_go_.assign(body_.changes().size(), false);
+  for (const std::uint32_t change : changes) let_go_[change] = true;
+  let_go_places_ = places;
+}
+
+// A trigger may set other columns with them; then all is logged.
+bool PushJournal::lets_go(std::uint32_t change, Op op, const std::vector<std::uint16_t>& columns) const {
+  if (let_go_.empty() || op != Op::kUpdate || !let_go_[change]) return false;
+  return std::all_of(columns.begin(), columns.end(), [&](std::uint16_t column) {
+    return std::find(let_go_places_.begin(), let_go_places_.end(), column) != let_go_places_.end();
+  });
 }
 
 std::optional<std::uint32_t> PushJournal::change_of(Oid table, std::string_view key) {

@@ -2,7 +2,9 @@
 // relation "pushed" (pushed_rows.h).
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "pg_extension/push_body.h"
 
@@ -11,14 +13,15 @@ namespace tidemark::pg {
 // Rows that are expected to be new go in faster without ON CONFLICT.
 enum class Rows { kNew, kPerhapsThere };
 
-std::string insert_statement(const Layout& layout, const ColumnSet& columns, Rows rows);
+// The columns in `later` are left NULL.
+std::string insert_statement(const Layout& layout, const ColumnSet& columns, Rows rows,
+                             const std::vector<std::uint16_t>& later);
 
 std::string update_statement(const Layout& layout, const ColumnSet& columns);
 
-std::string delete_statement(const Layout& layout);
+// Gives inserted rows the values of the columns in `later`.
+std::string complete_statement(const Layout& layout, const ColumnSet& columns, const std::vector<std::uint16_t>& later);
 
-// Gives those of the columns that are in a UNIQUE index values that nobody has:
-// NULL, or something random of their type. Empty if there is no such value.
-std::string let_go_statement(const Layout& layout, const ColumnSet& columns);
+std::string delete_statement(const Layout& layout);
 
 }  // namespace tidemark::pg

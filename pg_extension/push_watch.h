@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +18,10 @@ class PushWatch {
   virtual ~PushWatch() = default;
 
   // A change of a row of `table` was captured; `columns` are places in the
-  // layout's columns, for an update. Returns the time to log it with, or `now_ms`.
-  virtual std::int64_t captured(Oid table, std::string_view key, Op op, const std::vector<std::uint16_t>& columns,
-                                std::int64_t now_ms) = 0;
+  // layout's columns, for an update. Returns the time to log it with, `now_ms` if it
+  // has none; nullopt if it is not to be logged.
+  virtual std::optional<std::int64_t> captured(Oid table, std::string_view key, Op op,
+                                               const std::vector<std::uint16_t>& columns, std::int64_t now_ms) = 0;
 };
 
 // The push being applied; null outside of one.

@@ -1,6 +1,7 @@
 #include "pg_extension/pushed_rows.h"
 
 #include "common/quote.h"
+#include "pg_extension/encode.h"
 
 namespace tidemark::pg {
 namespace {
@@ -43,7 +44,9 @@ PushedRows::PushedRows(PushBody& body, std::span<const std::uint32_t> changes, b
     relation_->md.name = pstrdup("pushed");
     relation_->md.tupdesc = descriptor;
     relation_->md.enrtype = ENR_NAMED_TUPLESTORE;
-    relation_->md.enrtuples = static_cast<double>(changes.size());
+    // Fewer than there are: rows that follow each other in a push are often near each other,
+    // and a look in the index for each is better than the whole table for each part of a push.
+    relation_->md.enrtuples = static_cast<double>(changes.size()) / 10;
     relation_->reldata = store_;
   });
 }
@@ -67,6 +70,26 @@ std::string same_key_condition(const Layout& layout, const std::string& alias) {
         alias + "." + quote_identifier(layout.key[i].name) + " operator(pg_catalog.=) p.k" + std::to_string(i + 1);
   }
   return condition;
+}
+
+std::string key_list(const Layout& layout, const std::string& alias) {
+  std::string list;
+  for (const Column& column : layout.key) list += ", " + alias + "." + quote_identifier(column.name);
+  return list;
+}
+
+std::string key_in_row(const Spi& spi, std::uint64_t row, int column, const Layout& layout) {
+  std::string key = "[";
+  for (const Column& part : layout.key) {
+    if (key.size() > 1) key += ',';
+    call([&] {
+      bool is_null = false;
+      const Datum value = spi.datum(row, column, &is_null);
+      append_value(key, part, value, is_null);
+    });
+    ++column;
+  }
+  return key + "]";
 }
 
 }  // namespace tidemark::pg

@@ -30,4 +30,10 @@ class PushedRows {
 // "k1" operator(=) "p.k1" and …: the rows of `alias` that are pushed.
 std::string same_key_condition(const Layout& layout, const std::string& alias);
 
+// ", alias.k1, alias.k2": the key of a row in a query's result,
+std::string key_list(const Layout& layout, const std::string& alias);
+
+// and that key as JSON, where it begins in `column`. Needs a CanonicalOutput alive.
+std::string key_in_row(const Spi& spi, std::uint64_t row, int column, const Layout& layout);
+
 }  // namespace tidemark::pg

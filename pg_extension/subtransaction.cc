@@ -44,21 +44,20 @@ void Subtransaction::abandon() {
 }
 
 Report Subtransaction::roll_back() {
-  call([&] {
+  ErrorData* const error = call([&] {
     MemoryContextSwitchTo(context_);
-    error_ = CopyErrorData();
+    ErrorData* const copy = CopyErrorData();
     FlushErrorState();
     RollbackAndReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context_);
     CurrentResourceOwner = owner_;
+    if (!is_refusal(copy->sqlerrcode)) ReThrowError(copy);
+    return copy;
   });
   const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };
-  return {error_->sqlerrcode, text(error_->message), text(error_->hint), text(error_->column_name)};
-}
-
-void Subtransaction::rethrow() {
-  call([&] { ReThrowError(error_); });
-  pg_unreachable();
+  Report report{error->sqlerrcode, text(error->message), text(error->hint), text(error->column_name)};
+  call([&] { FreeErrorData(error); });  // a push may have many of them
+  return report;
 }
 
 }  // namespace tidemark::pg

@@ -39,17 +39,13 @@ class Subtransaction {
   // Takes back everything since the constructor though the server is fine.
   void abandon();
 
-  // Takes back everything since the constructor; the server's error in flight
-  // is over then.
+  // Takes back everything since the constructor, and ends the server's error in
+  // flight; unless that is no refusal: then it goes on, unchanged.
   Report roll_back();
-
-  // Raises the error that roll_back() ended, unchanged.
-  [[noreturn]] void rethrow();
 
  private:
   MemoryContext context_ = CurrentMemoryContext;
   ResourceOwner owner_ = CurrentResourceOwner;
-  ErrorData* error_ = nullptr;
 };
 
 // Runs `body` in a subtransaction. nullopt: done. A report: refused, and taken
@@ -60,9 +56,7 @@ std::optional<Report> attempt(Body&& body) {
   try {
     std::forward<Body>(body)();
   } catch (const ServerError&) {
-    Report report = inner.roll_back();
-    if (!is_refusal(report.sqlstate)) inner.rethrow();
-    return report;
+    return inner.roll_back();
   } catch (...) {
     inner.abandon();
     throw;
@@ -80,8 +74,7 @@ bool tried(Body&& body) {
   try {
     keeps = std::forward<Body>(body)();
   } catch (const ServerError&) {
-    const Report report = inner.roll_back();
-    if (!is_refusal(report.sqlstate)) inner.rethrow();
+    inner.roll_back();
     return false;
   } catch (...) {
     inner.abandon();

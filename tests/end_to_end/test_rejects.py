@@ -137,6 +137,35 @@ def test_one_bad_row_in_ten_thousand(shop: Fleet, till: Device) -> None:
     assert json.loads(till.value("select key from tidemark_conflicts")) == ["p7777"]
 
 
+BAD_ROWS = {"check": ("c", "x", -1), "foreign key": ("nowhere", "x", 1), "unique": ("c", "n5", 1)}
+
+
+@pytest.mark.parametrize("refers_to_itself", [False, True], ids=["", "refers to itself"])
+@pytest.mark.parametrize("bad", BAD_ROWS.values(), ids=BAD_ROWS)
+def test_the_good_rows_are_not_written_again_for_a_bad_one(fleet: Fleet, bad: tuple, refers_to_itself: bool) -> None:
+    parents = "items" if refers_to_itself else "parents"
+    fleet.hub("create table parents (id text primary key)", "insert into parents values ('c')",
+              f"create table items (id text primary key, parent text references {parents}, name text,"
+              " price integer check (price >= 0))", "insert into items values ('c', null, 'c', 0)")  # fmt: skip
+    fleet.track("parents", "items")
+    till = fleet.device("till", "items")
+    fleet.hub("alter table items add unique (name)")  # which the device does not have
+    before = rows_inserted(fleet)
+    till.sql("with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000)"
+             " insert into items select 'p' || i, case when ? and i % 10 then 'p' || (i - i % 10 + 10) else 'c' end, 'n' || i, i"
+             " from n where i <> 7777", [refers_to_itself])  # fmt: skip
+    till.sql("insert into items values ('p7777', ?, ?, ?)", bad)
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (9999, 1)
+    assert rows_inserted(fleet) - before < 12000  # what was rolled back counts
+
+
+def rows_inserted(fleet: Fleet) -> int:
+    """Also those of transactions and savepoints that were rolled back."""
+    fleet.database.sql("select pg_stat_force_next_flush()")
+    return fleet.database.sql("select n_tup_ins from pg_stat_user_tables where relname = 'items'")[0][0]
+
+
 # -- rows that refer to rows that are not there ---------------------------------------------------------------
 
 

@@ -119,3 +119,157 @@ def test_many_values_move_on_by_one(products: Fleet, cycle: bool) -> None:
     products.assert_equal("products")
     assert other.value("select sku from products where id = 'p3'") == "s4"
     products.assert_quiet()
+
+
+def test_a_list_is_renumbered(fleet: Fleet) -> None:
+    """A row is put in front of two thousand others in one push; nobody hears of what they held meanwhile."""
+    count = 2000
+    fleet.hub("create table places (id text primary key, place integer not null unique)",
+              f"insert into places select 'p' || i, i from generate_series(1, {count}) i")  # fmt: skip
+    fleet.track("places")
+    till, other = fleet.device("till", "places"), fleet.device("other", "places")
+    till.sql("begin")
+    till.sql("update places set place = -place - 1")
+    till.sql("update places set place = -place")
+    till.sql("insert into places values ('first', 1)")
+    till.sql("commit")
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (count + 1, 0)
+    fleet.settle()
+    fleet.assert_equal("places")
+    assert other.value("select place from places where id = 'p7'") == 8
+    assert fleet.database.sql("select count(*) from tidemark.log where device is not null") == [(count + 1,)]
+    fleet.assert_quiet()
+
+
+KEPT = "create table kept (id text primary key, value {type})"
+
+
+@pytest.mark.parametrize(
+    ("type", "a", "b"),
+    [
+        ("date not null unique", "2026-01-01", "2026-01-02"),
+        ("time(0) not null unique", "08:00:00.000000", "09:00:00.000000"),
+        ("timestamp not null unique", "2026-01-01 00:00:00.000000", "2026-01-02 00:00:00.000000"),
+        ("timestamptz not null unique", "2026-01-01 00:00:00.000000+00", "2026-01-02 00:00:00.000000+00"),
+        ("interval not null unique", "01:00:00", "02:00:00"),
+        ("numeric(5,2) not null unique", "1.00", "2.00"),
+        ("numeric not null unique", "1.5", "2.5"),
+        ("bytea not null unique", b"a", b"b"),
+        ("varchar(3) not null unique", "x", "y"),
+        ("smallint not null unique check (value > 0)", 1, 2),
+        ("integer unique check (value > 0)", 1, 2),
+        ("integer unique nulls not distinct", 1, 2),
+        ("text not null, other date not null default '2026-01-01', unique (value, other)", "x", "y"),
+        ("integer not null check (value in (1, 2)), unique (value) deferrable initially deferred", 1, 2),
+    ],
+)
+def test_a_swap_of(fleet: Fleet, type: str, a: object, b: object) -> None:
+    fleet.hub(KEPT.format(type=type))
+    fleet.track("kept")
+    till, other = fleet.device("till", "kept"), fleet.device("other", "kept")
+    till.sql("insert into kept (id, value) values ('a', ?), ('b', ?)", [a, b])
+    till.sync()
+    swap(till, a, b)
+    assert till.sync()["rejected"] == 0
+    fleet.settle()
+    fleet.assert_equal("kept")
+    assert other.sql("select id, value from kept order by id") == [("a", b), ("b", a)]
+    fleet.assert_quiet()
+
+
+def swap(device: Device, a: object, b: object) -> None:
+    """Two updates, whatever the device did meanwhile."""
+    device.sql("begin")
+    device.sql("delete from kept where id in ('a', 'b')")
+    device.sql("insert into kept (id, value) values ('a', ?), ('b', ?)", [b, a])
+    device.sql("commit")
+
+
+def test_a_swap_that_the_hub_has_no_way_for(fleet: Fleet) -> None:
+    """Neither row can hold another value meanwhile. Values that only move on by one need none."""
+    fleet.hub(KEPT.format(type="integer not null unique check (value between 1 and 4)"))
+    fleet.track("kept")
+    till = fleet.device("till", "kept")
+    till.sql("insert into kept values ('a', 1), ('b', 2), ('c', 3)")
+    till.sync()
+    swap(till, 1, 2)
+    assert till.sync()["rejected"] == 2
+    (hint,) = till.sql("select distinct hint from tidemark_conflicts where sqlstate = '23505'")[0]
+    assert "DEFERRABLE INITIALLY DEFERRED" in hint
+    till.sql("begin")
+    till.sql("delete from kept")
+    till.sql("insert into kept values ('a', 2), ('b', 3), ('c', 4)")
+    till.sql("commit")
+    till.sync()
+    fleet.settle()
+    fleet.assert_equal("kept")
+    assert till.rows("kept") == [("a", 2), ("b", 3), ("c", 4)]
+
+
+FAMILY = (
+    "create table categories (id text primary key, name text not null unique)",
+    "create table products (id text primary key, category text not null references categories on update cascade)",
+    "insert into categories values ('c1', 'Tea')",
+    "insert into products values ('p1', 'c1'), ('p2', 'c1')",
+)
+MADE_AGAIN = ("update categories set id = 'c2' where id = 'c1'", "update products set category = 'c2'")
+REPLACED = (
+    "update categories set name = 'old' where id = 'c1'",
+    "insert into categories values ('c2', 'Tea')",
+    "update products set category = 'c2'",
+    "delete from categories where id = 'c1'",
+)
+
+
+@pytest.mark.parametrize("statements", [MADE_AGAIN, REPLACED], ids=["key changed", "replaced"])
+def test_a_parent_under_another_key(fleet: Fleet, statements: tuple[str, ...]) -> None:
+    """The new row needs the old one's name, the old one cannot go while it has children, and these need the new one."""
+    fleet.hub(*FAMILY)
+    fleet.track("categories", "products")
+    till, other = (fleet.device(name, "categories", "products") for name in ("till", "other"))
+    for statement in ("begin", *statements, "commit"):
+        till.sql(statement)
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (4, 0)
+    fleet.settle()
+    fleet.assert_equal("categories", "products")
+    assert other.rows("products") == [("p1", "c2"), ("p2", "c2")]
+    assert fleet.database.sql("select operation, changed ->> 'name' from tidemark.log where table_name = 'categories' and device is not null") == [
+        ("insert", "Tea"),
+        ("delete", None),
+    ]
+    fleet.assert_quiet()
+
+
+def test_a_parent_under_another_key_with_a_child_that_the_device_does_not_know(fleet: Fleet) -> None:
+    """Then the old row stays, with its name, and all the rest is refused."""
+    fleet.hub(*FAMILY, "create table notes (id text primary key, category text references categories)",
+              "insert into notes values ('n', 'c1')")  # fmt: skip
+    fleet.track("categories", "products")
+    till = fleet.device("till", "categories", "products")
+    for statement in ("begin", *MADE_AGAIN, "insert into categories values ('c3', 'Coffee')", "commit"):
+        till.sql(statement)
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (1, 4)
+    assert fleet.database.sql("select * from categories order by id") == [("c1", "Tea"), ("c3", "Coffee")]
+    assert fleet.database.sql("select * from products order by id") == [("p1", "c1"), ("p2", "c1")]
+
+
+def test_two_tables_that_refer_to_each_other(fleet: Fleet) -> None:
+    fleet.hub("create table departments (id text primary key, boss text)",
+              "create table people (id text primary key, department text not null references departments)",
+              "alter table departments add foreign key (boss) references people")  # fmt: skip
+    fleet.track("departments", "people")
+    till, other = (fleet.device(name, "departments", "people") for name in ("till", "other"))
+    till.sql("insert into departments values ('d1', 'p1'), ('d2', 'p1'), ('d3', 'nobody')")
+    till.sql("insert into people values ('p1', 'd1'), ('p2', 'd2'), ('p3', 'd3')")
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (4, 2)
+    other.sync()
+    assert other.rows("departments") == [("d1", "p1"), ("d2", "p1")]
+    assert other.rows("people") == [("p1", "d1"), ("p2", "d2")]
+    till.sql("update departments set boss = 'p3' where id = 'd3'")
+    fleet.settle()
+    fleet.assert_equal("departments", "people")
+    assert till.pending() == []
