@@ -8,7 +8,7 @@ create function moved(first int) returns text language sql as $$
 $$;
 
 -- a list moves on by one; then its end is in the way, and nothing moves; then there is a gap
-set statement_timeout = '20s';
+set statement_timeout = '60s';
 select push('u', header('listed'), moved(1)) as moved;
 select tidemark.sequence() > 0 as sequenced;
 select exact, (select count(*) from tidemark.log l where l.seq = c.seq) as logged, (select min(changed::text) from tidemark.log l where l.seq = c.seq) as least
