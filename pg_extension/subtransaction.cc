@@ -43,7 +43,7 @@ void Subtransaction::abandon() {
   });
 }
 
-Report Subtransaction::roll_back() {
+Report Subtransaction::roll_back(bool (*ends_here)(int sqlstate)) {
   ErrorData* const error = call([&] {
     MemoryContextSwitchTo(context_);
     ErrorData* const copy = CopyErrorData();
@@ -51,7 +51,7 @@ Report Subtransaction::roll_back() {
     RollbackAndReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context_);
     CurrentResourceOwner = owner_;
-    if (!is_refusal(copy->sqlerrcode)) ReThrowError(copy);
+    if (!ends_here(copy->sqlerrcode)) ReThrowError(copy);
     return copy;
   });
   const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };

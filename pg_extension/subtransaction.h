@@ -40,8 +40,8 @@ class Subtransaction {
   void abandon();
 
   // Takes back everything since the constructor, and ends the server's error in
-  // flight; unless that is no refusal: then it goes on, unchanged.
-  Report roll_back();
+  // flight; unless that is none to end here: then it goes on, unchanged.
+  Report roll_back(bool (*ends_here)(int sqlstate) = is_refusal);
 
  private:
   MemoryContext context_ = CurrentMemoryContext;

@@ -34,6 +34,13 @@ bool is_now(const Node* expression) {
   return false;
 }
 
+// False for what may happen to any statement, whatever it evaluates.
+bool is_fault_of_an_expression(int sqlstate) {
+  const int category = ERRCODE_TO_CATEGORY(sqlstate);
+  return category != ERRCODE_OPERATOR_INTERVENTION && category != ERRCODE_INSUFFICIENT_RESOURCES &&
+         category != ERRCODE_TRANSACTION_ROLLBACK && category != ERRCODE_SYSTEM_ERROR;
+}
+
 // The default of a column, null if it has none. Its constants are folded, unless
 // that raises: an insert will too, if it does not give the value.
 Node* default_of(Oid relation_id, AttrNumber attribute) {
@@ -49,7 +56,7 @@ Node* default_of(Oid relation_id, AttrNumber attribute) {
   try {
     expression = call([&] { return core_of(eval_const_expressions(nullptr, expression)); });
   } catch (const ServerError&) {
-    inner.roll_back();
+    inner.roll_back(is_fault_of_an_expression);
     return expression;
   }
   inner.release();
