@@ -77,6 +77,13 @@ class EchoLog {
     const PushedChange& change = body_.changes()[place];
     const Logged& logged = logged_[place];
     key_.start() += change.key;
+    if (is_undone(spi, row, layout, change, logged, exists)) {
+      body_.refuse(place, {ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+                           "a trigger of table \"" + layout.table.name + "\" has undone the change without an error",
+                           "See the table's triggers on the hub.",
+                           {}});
+      return;
+    }
     if (!exists) {
       if (logged.deleted || change.op == Op::kDelete) return;
       if (change.op == Op::kUpdate) {
@@ -88,7 +95,7 @@ class EchoLog {
       return;
     }
     if (logged.whole) return;
-    if (change.op == Op::kDelete) {  // suppressed
+    if (change.op == Op::kDelete) {  // a trigger has made an update of it
       log_columns(spi, row, layout, log, change, Op::kInsert, all_columns(layout));
       return;
     }
@@ -101,14 +108,32 @@ class EchoLog {
     if (!different.empty()) log_columns(spi, row, layout, log, change, Op::kUpdate, different);
   }
 
+  // True if nothing of the change is in the row: a trigger gave NULL for it, or the old values.
+  bool is_undone(const Spi& spi, std::uint64_t row, const Layout& layout, const PushedChange& change,
+                 const Logged& logged, bool exists) {
+    if (logged.whole || logged.deleted || !logged.columns.empty()) return false;
+    if (change.op == Op::kInsert) return !exists;
+    if (change.op == Op::kDelete || !exists) return exists;
+    const ColumnSet& set = body_.tables()[change.table].column_sets[change.column_set];
+    const auto is_taken = [&](std::uint16_t column) {
+      return set.adds_to(column) || has_value(spi, row, layout, change, column);
+    };
+    return !set.places.empty() && std::none_of(set.places.begin(), set.places.end(), is_taken);
+  }
+
   // True if the device has the column's value already.
   bool is_as_pushed(const Spi& spi, std::uint64_t row, const Layout& layout, const PushedChange& change,
                     std::uint16_t column) {
     const ColumnSet& set = body_.tables()[change.table].column_sets[change.column_set];
-    const auto& pushed = set.places;
+    if (!contains(set.places, column)) return change.op == Op::kUpdate;
+    return change.exact && !set.adds_to(column) && has_value(spi, row, layout, change, column);
+  }
+
+  // True if the column, which was sent, has the value that was sent, though perhaps in another form.
+  bool has_value(const Spi& spi, std::uint64_t row, const Layout& layout, const PushedChange& change,
+                 std::uint16_t column) {
+    const auto& pushed = body_.tables()[change.table].column_sets[change.column_set].places;
     const auto found = std::find(pushed.begin(), pushed.end(), column);
-    if (found == pushed.end()) return change.op == Op::kUpdate;
-    if (!change.exact || set.adds_to(column)) return false;
     const std::size_t at = layout.key.size() + static_cast<std::size_t>(found - pushed.begin());
     return call([&] {
       bool is_null = false;

@@ -349,3 +349,24 @@ def test_settled_conflicts_are_kept_from_when_they_were_settled(shop: Fleet, til
     till.sql("select tidemark_dismiss(1)")
     till.sync()
     assert till.value("select state from tidemark_conflicts") == "dismissed"
+
+
+@pytest.mark.parametrize("statement", ["insert into categories values ('new', null, 'new')", "update categories set name = 'other'",
+                                       "delete from categories where id = 'c'"])  # fmt: skip
+def test_what_a_trigger_of_the_hub_undoes_without_an_error(shop: Fleet, till: Device, statement: str) -> None:
+    shop.hub("insert into categories values ('c', null, 'old')")
+    till.sync()
+    shop.hub("create function skip() returns trigger language plpgsql as $$ begin return null; end $$",
+             "create trigger skip before insert or update or delete on categories for each row execute function skip()")  # fmt: skip
+    till.sql(statement)
+    till.sql("insert into products values ('p', null, 1)")
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (1, 1)
+    ((kind, state, sqlstate, message),) = till.sql("select kind, state, sqlstate, message from tidemark_conflicts")
+    assert (kind, state, sqlstate) == ("reject", "open", "27000")
+    assert message == 'a trigger of table "categories" has undone the change without an error'
+    assert till.sync()["bytes_out"] == 0
+    shop.hub("drop trigger skip on categories")
+    till.sql("select tidemark_retry(1)")
+    shop.settle()
+    shop.assert_equal("categories", "products")

@@ -122,6 +122,14 @@ select tidemark.sequence() as head \gset
 select push('e', :'echo', '[[0,"d",[5]]]');
 select tidemark.sequence() > 0 as sequenced;
 select * from logged('echo', :head);
+drop trigger keep_rows on echo;
+create function mark_rows() returns trigger language plpgsql as $$ begin update echo set a = 'gone' where id = old.id; return null; end; $$;
+create trigger mark_rows before delete on echo for each row execute function mark_rows();
+select tidemark.sequence() as head \gset
+select push('e', :'echo', '[[0,"d",[5]]]');
+select tidemark.sequence() > 0 as sequenced;
+select * from logged('echo', :head);
+drop trigger mark_rows on echo;
 select check_log('echo'), check_log('product'), check_log('category'), check_log('keyed');
 
 -- users' triggers find their own tables, and run as the table's owner
