@@ -78,10 +78,9 @@ create table if not exists tidemark_conflict (
   held         integer,                     -- the log row that is not sent again
   waits_for    integer,                     -- of a reject: the reject of the row it refers to
   noticed_at   integer not null,            -- ms
-  settled_at   integer                      -- ms, hub's clock: the first sync after it was settled
+  settled_at   integer,                     -- ms, hub's clock: the first sync after it was settled
+  unique (table_name, key, held)            -- CREATE INDEX would expire the statement that Rollback needs
 );
-
-create index if not exists tidemark_held on tidemark_conflict (table_name, key) where held is not null;
 
 -- Pages of a commit that has not come whole yet.
 create table if not exists tidemark_page (
