@@ -70,15 +70,18 @@ Value fitted(Kind kind, bool uuid_as_bytes, const Value& value) {
   return Value(from_wire(kind, uuid_as_bytes, wire, kept));
 }
 
+[[noreturn]] void throw_unknown(std::int64_t id) {
+  throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id),
+              "select id, table_name, key, kind from tidemark_conflicts.");
+}
+
 OpenConflict find_open(sqlite3* db, std::int64_t id) {
-  Statement find(db, has_metadata(db) ? "select table_name, key, column_name, kind, base, mine, theirs, result, held,"
-                                        " state from main.tidemark_conflict where id = ?1"
-                                      : "select 1 where ?1 is null");
+  if (!has_metadata(db)) throw_unknown(id);
+  Statement find(db,
+                 "select table_name, key, column_name, kind, base, mine, theirs, result, held, state"
+                 " from main.tidemark_conflict where id = ?1");
   find.bind(1, id);
-  if (!find.step()) {
-    throw Error(ErrorCode::kNotFound, "there is no conflict " + std::to_string(id),
-                "select id, table_name, key, kind from tidemark_conflicts.");
-  }
+  if (!find.step()) throw_unknown(id);
   const std::string state(find.text(9));
   if (state != "open" && state != "merged" && state != "waiting") {
     throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is " + state + " already",
@@ -118,17 +121,9 @@ void close(sqlite3* db, std::int64_t id, const char* state) {
   note.run();
 }
 
-std::string key_test(const LocalTable& table) {
-  std::string sql;
-  for (std::size_t i = 0; i < table.key.size(); ++i) {
-    sql += (i == 0 ? " where " : " and ") + quote_identifier(table.key[i].name) + " is ?" + std::to_string(i + 1);
-  }
-  return sql;
-}
-
 bool is_there(sqlite3* db, const OpenConflict& conflict) {
   const LocalTable& local = conflict.table.local;
-  Statement present(db, "select 1 from main." + quote_identifier(local.name) + key_test(local));
+  Statement present(db, "select 1 from main." + quote_identifier(local.name) + where_key(local));
   int parameter = 1;
   for (const Value& part : conflict.key) present.bind(parameter++, part);
   return present.step();
@@ -171,7 +166,7 @@ void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std
     throw Error(ErrorCode::kWrongState, "the row of conflict " + std::to_string(conflict.id) + " is gone",
                 "Insert it anew if it is wanted, and run tidemark_dismiss(id).");
   }
-  Statement write(db, exists ? "update " + table + sets + key_test(local)
+  Statement write(db, exists ? "update " + table + sets + where_key(local)
                              : "insert into " + table + " (" + names + ") values (" + places + ")");
   for (std::size_t i = 0; i < bound.size(); ++i) write.bind(static_cast<int>(i) + 1, bound[i]);
   try {
@@ -186,7 +181,7 @@ void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std
 
 void delete_row(sqlite3* db, const OpenConflict& conflict) {
   Statement remove(db,
-                   "delete from main." + quote_identifier(conflict.table.local.name) + key_test(conflict.table.local));
+                   "delete from main." + quote_identifier(conflict.table.local.name) + where_key(conflict.table.local));
   for (std::size_t i = 0; i < conflict.key.size(); ++i) remove.bind(static_cast<int>(i) + 1, conflict.key[i]);
   remove.run();
 }

@@ -48,6 +48,21 @@ void Writer::make_room(const std::vector<ValueView>& key, const Cells& cells, co
 }
 
 bool Writer::displace_namesakes(const std::vector<ValueView>& key, const Origin& origin, Holders which) {
+  if (!namesake_) {
+    std::string other;
+    std::string sql = "select 1 from main." + quote_identifier(local().name);
+    for (std::size_t i = 0; i < local().key.size(); ++i) {
+      const std::string name = quote_identifier(local().key[i].name);
+      const std::string parameter = "?" + std::to_string(i + 1);
+      sql += (i == 0 ? " where " : " and ") + name + " = " + parameter;
+      other += (i == 0 ? "" : " or ") + name + " is not " + parameter + " collate binary";
+    }
+    namesake_ = std::make_unique<Statement>(db_, sql + " and (" + other + ")");
+  }
+  bind_key(*namesake_, 1, key);
+  const bool found = namesake_->step();
+  namesake_->reset();
+  if (!found) return false;
   UniqueSet same_key{{}, local().key_collations};
   for (const LocalColumn& column : local().key) same_key.columns.push_back(column.name);
   return displace_holders(same_key, key, key, origin, which);

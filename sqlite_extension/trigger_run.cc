@@ -8,15 +8,6 @@
 namespace tidemark::device {
 namespace {
 
-std::string key_test(const LocalTable& table) {
-  std::string sql;
-  for (std::size_t i = 0; i < table.key.size(); ++i) {
-    sql += (i == 0 ? " where " : " and ") + quote_identifier(table.key[i].name) + " is ?" + std::to_string(i + 1) +
-           " collate binary";
-  }
-  return sql;
-}
-
 bool has_hidden_rowid(const LocalTable& table) {
   return !table.without_rowid && !table.rowid_alias && !table.rowid_name.empty();
 }
@@ -87,7 +78,7 @@ std::optional<TriggerRun::Image> TriggerRun::read(const TrackedTable& table, con
   const LocalTable& local = table.local;
   std::string sql = "select " + (has_hidden_rowid(local) ? local.rowid_name : std::string("null"));
   for (const LocalColumn& column : local.columns) sql += ", " + quote_identifier(column.name);
-  Statement find(db_, sql + " from main." + quote_identifier(local.name) + key_test(local));
+  Statement find(db_, sql + " from main." + quote_identifier(local.name) + where_key(local));
   bind_row(find, 1, key);
   if (!find.step()) return std::nullopt;
   Image image;
@@ -97,7 +88,7 @@ std::optional<TriggerRun::Image> TriggerRun::read(const TrackedTable& table, con
 }
 
 void TriggerRun::remove(const Touched& row) const {
-  Statement remove(db_, "delete from main." + quote_identifier(row.table->local.name) + key_test(row.table->local));
+  Statement remove(db_, "delete from main." + quote_identifier(row.table->local.name) + where_key(row.table->local));
   bind_row(remove, 1, row.key);
   remove.run();
 }
@@ -143,7 +134,7 @@ void TriggerRun::fire(Touched& row) const {
       sets += (sets.empty() ? " set " : ", ") + quote_identifier(local.columns[i].name) + " = ?" +
               std::to_string(row.key.size() + values.size());
     }
-    Statement update(db_, "update main." + quote_identifier(local.name) + sets + key_test(local));
+    Statement update(db_, "update main." + quote_identifier(local.name) + sets + where_key(local));
     bind_row(update, 1, row.key);
     bind_row(update, static_cast<int>(row.key.size()) + 1, values);
     update.run();

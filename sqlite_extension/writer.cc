@@ -34,14 +34,8 @@ Writer::Writer(sqlite3* db, const TrackedTable& table, TriggerRun* run)
     : db_(db), table_(table), run_(run), pending_(table.local) {
   for (const LocalColumn& column : local().key) key_kinds_.push_back(kind_in(table, column.name));
   for (const LocalColumn& column : local().columns) kinds_.push_back(kind_in(table, column.name));
-  for (std::size_t i = 0; i < local().key.size(); ++i) {
-    const LocalColumn& column = local().key[i];
-    const std::string test = quote_identifier(column.name) + " is ?" + std::to_string(i + 1);
-    where_key_ += (i == 0 ? " where " : " and ") + test;
-    // The index finds by the column's collation; the row must have the very same bytes.
-    if (!column.binary_collation) where_key_ += " and " + test + " collate binary";
-    collates_keys_ = collates_keys_ || !column.binary_collation;
-  }
+  where_key_ = where_key(local());
+  for (const LocalColumn& column : local().key) collates_keys_ = collates_keys_ || !column.binary_collation;
 }
 
 bool Writer::is_loaded(std::size_t place) const {
@@ -212,6 +206,17 @@ std::vector<std::size_t> all_places(std::size_t count) {
   std::vector<std::size_t> places(count);
   for (std::size_t i = 0; i < count; ++i) places[i] = i;
   return places;
+}
+
+std::string where_key(const LocalTable& table) {
+  std::string sql;
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    const std::string test = quote_identifier(table.key[i].name) + " is ?" + std::to_string(i + 1);
+    sql += (i == 0 ? " where " : " and ") + test;
+    // The index finds by the column's collation; the row must have the very same bytes.
+    if (!table.key[i].binary_collation) sql += " and " + test + " collate binary";
+  }
+  return sql;
 }
 
 std::string lookup_of(const std::vector<ValueView>& key) {

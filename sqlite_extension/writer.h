@@ -134,6 +134,7 @@ class Writer {
   bool collates_keys_ = false;  // two keys of the hub may be one here
   std::unique_ptr<Statement> read_;
   std::unique_ptr<Statement> remove_;
+  std::unique_ptr<Statement> namesake_;  // is there a row whose key is the same by collation only?
   std::map<std::pair<std::vector<std::size_t>, bool>, Statement> upserts_;
   std::map<std::vector<std::size_t>, Statement> updates_;
   std::unordered_map<std::string, Displaced> displaced_;
@@ -143,6 +144,9 @@ class Writer {
 // , "a", "b": the names of the columns at these places.
 std::string column_list(const std::vector<LocalColumn>& columns, const std::vector<std::size_t>& places);
 std::vector<std::size_t> all_places(std::size_t count);
+
+// " where …" for the row of exactly this key, with the key as ?1, ?2 …
+std::string where_key(const LocalTable& table);
 
 std::string lookup_of(const std::vector<ValueView>& key);
 std::vector<ValueView> views_of(const Row& row);

@@ -160,6 +160,15 @@ def test_a_pending_row_makes_room_for_a_key_that_is_the_same_here(products: Flee
     products.assert_equal("products")
 
 
+def test_resolving_is_about_the_row_of_that_very_key(products: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('ABC', null, 1, 'of the till')")
+    products.hub("insert into products values ('abc', null, 2, 'of the hub')")
+    till.sync()
+    with pytest.raises(sqlite3.IntegrityError, match="conflict 1 cannot be written: UNIQUE"):
+        till.sql("select tidemark_resolve(1, 'mine')")
+    assert till.rows("products", "id, name") == [("a", "Tee"), ("abc", "of the hub")]
+
+
 def test_a_pending_update_of_a_key_that_another_displaces(products: Fleet, till: Device) -> None:
     till.sql("update products set name = 'mine' where id = 'a'")
     products.hub("insert into products values ('A', 's1', 1, 'Tea')")
