@@ -52,26 +52,32 @@ int length_limit(const Column& column) {
   return has_one && column.modifier > 0 ? column.modifier - static_cast<int>(VARHDRSZ) : 0;
 }
 
+// a + b: no operator is looked up by the session's search path, where triggers of the
+// application find theirs.
+std::string binary(const std::string& a, char sign, const std::string& b) {
+  return "(" + a + " operator(pg_catalog." + sign + ") " + b + ")";
+}
+
 // 10^digits - 1, in units of the last decimal place, counted down or up from the end of the range.
 std::string numeric_value(const Column& column, const std::string& number, bool low) {
-  const std::string sign = low ? "-" : "";
-  if (column.modifier == -1) return sign + "(1e15 - " + number + ")";
+  const auto signed_value = [low](const std::string& value) { return low ? binary("0", '-', value) : value; };
+  if (column.modifier == -1) return signed_value(binary("1e15", '-', number));
   const int modifier = column.modifier - static_cast<int>(VARHDRSZ);
   const int digits = (modifier >> 16) & 0xffff;
   const int scale = ((modifier & 0x7ff) ^ 1024) - 1024;
   const std::string one = "1" + std::string(static_cast<std::size_t>(digits), '0') + "::pg_catalog.numeric";
-  return sign + "((" + one + " - 1 - " + number + " % " + one + ") * 1e" + std::to_string(-scale) +
-         "::pg_catalog.numeric)";
+  const std::string units = binary(binary(one, '-', "1"), '-', binary(number, '%', one));
+  return signed_value(binary(units, '*', "1e" + std::to_string(-scale) + "::pg_catalog.numeric"));
 }
 
 // An expression that is different in each row of "pushed" by p.change, and in each
 // push by `base`; empty if there is none of that kind.
 std::string value_of_kind(const Column& column, std::uint32_t base, bool low) {
-  const std::string number = "(" + std::to_string(base) + "::pg_catalog.int8 + p.change)";
+  const std::string number = binary(std::to_string(base) + "::pg_catalog.int8", '+', "p.change");
   const auto from = [&](const std::string& lowest, const std::string& highest, const std::string& step) {
-    return low ? "(" + lowest + " + " + step + ")" : "(" + highest + " - " + step + ")";
+    return low ? binary(lowest, '+', step) : binary(highest, '-', step);
   };
-  const std::string seconds = number + " * '1 second'::pg_catalog.interval";
+  const std::string seconds = binary(number, '*', "'1 second'::pg_catalog.interval");
   switch (column.kind) {
     case Kind::kText: {
       const int limit = length_limit(column);
@@ -80,15 +86,15 @@ std::string value_of_kind(const Column& column, std::uint32_t base, bool low) {
     }
     case Kind::kUuid: return "pg_catalog.gen_random_uuid()";
     case Kind::kBytea: return "pg_catalog.uuid_send(pg_catalog.gen_random_uuid())";
-    case Kind::kSmallint: return from("-32768", "32767", number + " % 32768");
+    case Kind::kSmallint: return from("-32768", "32767", binary(number, '%', "32768"));
     case Kind::kInteger: return from("-2147483648", "2147483647", number);
     case Kind::kBigint:
     case Kind::kDouble: return from("-4503599627370496", "4503599627370496", number);
-    case Kind::kReal: return from("-16777216", "16777216", number + " % 16777216");
+    case Kind::kReal: return from("-16777216", "16777216", binary(number, '%', "16777216"));
     case Kind::kNumeric: return numeric_value(column, number, low);
     case Kind::kDate:
       return from("'4713-01-01 BC'::pg_catalog.date", "'5870000-01-01'::pg_catalog.date",
-                  "(" + number + " % 1000000)::integer");
+                  binary(number, '%', "1000000") + "::integer");
     case Kind::kTimestamp: return from("'4713-01-02 BC'::timestamp", "'290000-01-01'::timestamp", seconds);
     case Kind::kTimestamptz: return from("'4713-01-02 BC'::timestamptz", "'290000-01-01'::timestamptz", seconds);
     case Kind::kInterval: return from("'-1000000 days'::interval", "'1000000 days'::interval", seconds);
@@ -96,7 +102,8 @@ std::string value_of_kind(const Column& column, std::uint32_t base, bool low) {
       const int decimals = column.modifier < 0 ? 6 : column.modifier;
       const std::string units = "1" + std::string(static_cast<std::size_t>(decimals), '0');  // in a second
       const std::string offset =
-          "'1 second'::interval * ((" + number + " % (86400 * " + units + "))::double precision / " + units + ")";
+          binary("'1 second'::interval", '*',
+                 binary(binary(number, '%', binary("86400", '*', units)) + "::double precision", '/', units));
       return from("'00:00:00'::time", "'24:00:00'::time", offset);
     }
     default: return "";
