@@ -153,7 +153,8 @@ constexpr std::int64_t kClockJumpMs = 5000;
 
 }  // namespace
 
-void Hub::keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms) const {
+void Hub::keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms) {
+  has_told_time_ = true;
   // The hub read its clock somewhere between our sending and our receiving. An
   // offset that allows for that is kept, so that a slow answer moves no clock.
   const std::int64_t least = hub_now_ms - http_.received_ms();

@@ -43,7 +43,9 @@ class Hub {
   std::string push(std::string_view body);
 
   // Learns from the `now` of the last answer how far the hub's clock is ahead.
-  void keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms) const;
+  void keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms);
+  // Whether it has: what an earlier conversation learned is of no use once this machine's clock is set.
+  bool has_told_time() const { return has_told_time_; }
 
   void use_token(const std::string& token) { authorization_ = "Bearer " + token; }
 
@@ -57,6 +59,7 @@ class Hub {
   std::string url_;
   std::string authorization_;
   Http http_;
+  bool has_told_time_ = false;
 };
 
 // The object that an answer is, kept in `parser`. Throws Error{kProtocol}.

@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/json_text.h"
+#include "common/triggers.h"
 #include "common/wire.h"
 #include "sqlite_extension/conflicts.h"
 #include "sqlite_extension/dangling.h"
@@ -21,6 +22,13 @@ namespace dom = simdjson::dom;
 
 // How often a push may be behind before we leave it for later.
 constexpr int kMaxRounds = 20;
+
+bool has_pending(sqlite3* db) {
+  for (const TrackedTable& table : tracked_tables(db)) {
+    if (Statement(db, "select 1 from main." + log_name(table.local) + " where op <> 0 limit 1").step()) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -135,7 +143,7 @@ SyncReport Session::finish() {
   report_.cursor = meta(db_, "cursor").value_or("0");
   Transaction transaction(db_);
   list_dangling(db_);
-  forget_old_conflicts(db_);
+  if (hub_.has_told_time()) forget_old_conflicts(db_);
   set_meta(db_, "last_sync_at", std::to_string(now_ms(db_)));
   transaction.commit();
   Statement conflicts(
@@ -150,6 +158,7 @@ Session::Outcome Session::push_once() {
   std::optional<SealedPush> push = unanswered_push(db_);
   bool first = false;
   if (!push) {
+    if (!hub_.has_told_time() && has_pending(db_)) ask_time();
     Transaction transaction(db_);
     push = unanswered_push(db_);  // another connection may have been faster
     if (!push) {
@@ -161,6 +170,15 @@ Session::Outcome Session::push_once() {
     transaction.commit();
   }
   return push ? send(*push, first) : Outcome::kNothing;
+}
+
+// When the pending changes were made is told by the hub's clock, as of now.
+void Session::ask_time() {
+  dom::parser parser;
+  const std::int64_t now_ms = integer_member(answer_in(parser, hub_.status()), "now");
+  Transaction transaction(db_);
+  hub_.keep_clock_offset(db_, now_ms);
+  transaction.commit();
 }
 
 // Whether an error says for certain that the hub has nothing of the push, so

@@ -61,6 +61,7 @@ class Session {
   enum class Outcome { kNothing, kAccepted, kBehind };
 
   Outcome push_once();
+  void ask_time();
   // `first`: sealed a moment ago, and never sent before.
   Outcome send(const struct SealedPush& push, bool first);
   bool nothing_was_applied(ErrorCode code, bool first) const;

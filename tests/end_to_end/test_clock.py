@@ -86,3 +86,28 @@ def wait_for_the_next_moment(fleet: Fleet) -> None:
     """Lets the hub's clock move on by more than an answer may take: so exactly is the offset known."""
     now = fleet.database.value("select clock_timestamp() + interval '600 ms'")
     wait_until(lambda: fleet.database.value("select clock_timestamp() > %s", [now]), "the next moment")
+
+
+@needs_wrong_clocks
+def test_a_clock_that_was_wrong_at_the_last_sync(prices: Fleet, tmp_path: Path) -> None:
+    """What that sync learned of the clocks is of no use once it is right again: neither for what is
+    written then and pushed without a pull, nor for how old a conflict is."""
+    till = prices.device("till", "prices")
+    prices.settle()
+    till.sql("update prices set price = 20 where id = 'a'")
+    prices.hub("update prices set price = 30 where id = 'a'")
+    till.sync()
+    till.sql("select tidemark_dismiss(1)")
+    till.sync()
+    till.close()
+    with DeviceProcess(till.path, tmp_path / "clock") as program:
+        program.set_clock(-3 * YEAR_S)
+        program.sql("select tidemark_sync()")
+    till.push()
+    assert till.sql("select state from tidemark_conflicts") == [("dismissed",)]
+    till.sql("update prices set price = 20 where id = 'b'")
+    wait_for_the_next_moment(prices)
+    prices.hub("update prices set price = 30 where id = 'b'")
+    till.push()
+    prices.settle()
+    assert price(prices, "b") == 30
