@@ -211,12 +211,20 @@ class Pages:
 
 
 class Ear:
-    """Listens in the bridge's place: takes one request down and answers that the hub is away."""
+    """Listens in the bridge's place: tells the time, takes one push down and answers that the hub is away."""
 
     def __init__(self, port: int) -> None:
         ear = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps({"now": int(time.time() * 1000)}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def do_POST(self) -> None:
                 ear.heard_at = time.monotonic()
                 ear.token = self.headers["Authorization"].removeprefix("Bearer ")
