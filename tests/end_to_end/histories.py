@@ -141,7 +141,7 @@ def prepare_file(cluster: Cluster, folder: Path) -> Path:
 
 def copy_of_template(cluster: Cluster, name: str) -> Database:
     admin = cluster.connect("postgres")
-    admin.cursor().execute(f"create database {name} template {TEMPLATE}")
+    admin.cursor().execute(f"create database {name} template {TEMPLATE} strategy file_copy")
     admin.close()
     database = Database(cluster, name)
     database.log_sequences()

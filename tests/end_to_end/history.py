@@ -225,9 +225,8 @@ class History:
 
     def write_on_hub(self, statements: list[Statement] | None = None) -> None:
         statements = statements or self.dice.transaction("hub", self.keys_on_hub(), on_device=False)
-        connection = self.database.connect()
-        error = run(connection.cursor(), [(text.replace("?", "%s"), values) for text, values in statements])
-        connection.close()
+        cursor = self.database.connection.cursor()
+        error = run(cursor, [(text.replace("?", "%s"), values) for text, values in statements])
         self.note(f"the hub writes{outcome(error)}", statements)
         if error and not isinstance(error, (psycopg2.IntegrityError, psycopg2.DataError)):
             raise AssertionError(f"the hub could not write: {error!r}")
@@ -389,7 +388,7 @@ class History:
         if self.hub_backup:
             return self.write_on_hub()
         self.note("the hub is backed up")
-        self.as_admin(f"create database {self.database.name}_backup template {self.database.name}")
+        self.as_admin(f"create database {self.database.name}_backup template {self.database.name} strategy file_copy")
         self.hub_backup = True
 
     def restore_hub(self) -> None:

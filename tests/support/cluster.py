@@ -206,11 +206,16 @@ class Database:
         """A connection of its own."""
         return self.cluster.connect(self.name, user)
 
-    def sql(self, statement: str, parameters: Sequence[object] | None = None) -> list[tuple]:
-        """Runs one statement; its rows, if it has any."""
+    @property
+    def connection(self) -> Any:
+        """The connection that is kept."""
         if self._connection is None or self._connection.closed:
             self._connection = self.connect()
-        with self._connection.cursor() as cursor:
+        return self._connection
+
+    def sql(self, statement: str, parameters: Sequence[object] | None = None) -> list[tuple]:
+        """Runs one statement; its rows, if it has any."""
+        with self.connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
