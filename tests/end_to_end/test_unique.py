@@ -273,3 +273,21 @@ def test_two_tables_that_refer_to_each_other(fleet: Fleet) -> None:
     fleet.settle()
     fleet.assert_equal("departments", "people")
     assert till.pending() == []
+
+
+def test_a_swap_of_values_that_other_rows_follow(fleet: Fleet) -> None:
+    """ON UPDATE CASCADE: what the parents hold for a moment reaches the children, and must not leave them without a parent."""
+    fleet.hub("create table parents (id text primary key, code text unique)",
+              "create table children (id text primary key, code text references parents (code) on update cascade)",
+              "insert into parents values ('1', 'x'), ('2', 'y')", "insert into children values ('1', 'x'), ('2', 'y')")  # fmt: skip
+    fleet.track("parents", "children")
+    till, other = (fleet.device(name, "parents", "children") for name in ("till", "other"))
+    till.sql("begin")
+    till.sql("update parents set code = 'between' where id = '1'")
+    till.sql("update parents set code = 'x' where id = '2'")
+    till.sql("update parents set code = 'y' where id = '1'")
+    till.sql("commit")
+    assert till.sync()["rejected"] == 0
+    fleet.settle()
+    fleet.assert_equal("parents", "children")
+    assert other.rows("children") == [("1", "y"), ("2", "x")]
