@@ -67,6 +67,7 @@ bool yield_expressions(sqlite3* db, Writer& writer, const Row& key, std::span<co
   {
     ApplyScope scope(db);
     writer.update(key_views, cells, {});
+    writer.settle({});
   }
   void_entries(db, local, seqs);
   const auto& columns = pending.columns;
