@@ -8,6 +8,7 @@
 #include "common/error.h"
 #include "common/json_text.h"
 #include "common/quote.h"
+#include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/writer.h"
@@ -186,6 +187,21 @@ void delete_row(sqlite3* db, const OpenConflict& conflict) {
   remove.run();
 }
 
+// What columns of policy sum have changed by counts on top of what the row has by now.
+void add_sums(sqlite3* db, const OpenConflict& conflict, const std::map<std::string, Value>& base,
+              std::map<std::string, Value>& mine) {
+  Writer writer(db, conflict.table);
+  const auto present = writer.read(views_of(conflict.key));
+  for (auto& [name, value] : mine) {
+    const auto place = conflict.table.local.place_of(name);
+    if (!place || conflict.table.policies[*place].rule != Rule::kSum) continue;
+    constexpr std::int64_t kLater = 1;  // where there is no number to add, it is as the person says
+    value = reconcile(Rule::kSum, writer.kind(*place),
+                      {true, base.at(name).view(), value.view(), (*present)[*place].view(), kLater, 0})
+                .result;
+  }
+}
+
 // One side of a conflict: a column's value, a row as JSON, or no row.
 void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
   if (!conflict.column.empty()) return write_columns(db, conflict, {{conflict.column, side}});
@@ -195,6 +211,7 @@ void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
   if (conflict.kind == "unique" && !conflict.base.is_null() && is_there(db, conflict)) {
     const auto changed = members_of(conflict.base);
     std::erase_if(values, [&](const auto& member) { return changed.count(member.first) == 0; });
+    add_sums(db, conflict, changed, values);
   }
   write_columns(db, conflict, values);
 }
