@@ -100,6 +100,14 @@ void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key, std::
   forget.run();
 }
 
+void release_refusals(sqlite3* db, const LocalTable& table) {
+  Statement release(db,
+                    "update main.tidemark_conflict set state = 'open', held = null"
+                    " where table_name = ?1 and held is not null");
+  release.bind(1, std::string_view(table.name));
+  release.run();
+}
+
 namespace {
 
 // The reject that holds a row back; nullopt if none does.

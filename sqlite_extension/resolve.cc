@@ -301,7 +301,7 @@ void resolve_value(sqlite3* db, std::int64_t id, const Value& value) {
 }
 
 void retry(sqlite3* db, std::int64_t id) {
-  const OpenConflict conflict = find_open(db, id);
+  const OpenConflict conflict = find_settleable(db, id);
   if (conflict.kind != "reject") {
     throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is no reject",
                 "tidemark_resolve(id, 'mine') or 'theirs' settles it.");

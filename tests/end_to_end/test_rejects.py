@@ -193,6 +193,36 @@ def test_a_parent_deleted_at_head_office_while_a_shop_adds_a_child(shop: Fleet, 
     assert till.value("select tidemark_check()") == "[]"
 
 
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_reject_of_a_table_that_is_not_tracked_any_more(shop: Fleet, till: Device, drop: bool) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    if drop:
+        till.sql("drop table products")
+        till.sync()
+    else:
+        till.sql("select tidemark_untrack('products', '{\"discard\":true}')")
+        till.sql("delete from products")
+    for choice in ("tidemark_resolve(1, 'theirs')", "tidemark_retry(1)"):
+        with pytest.raises(sqlite3.Error, match="not tracked any more. Hint: Run tidemark_dismiss"):
+            till.sql(f"select {choice}")
+    till.sql("select tidemark_dismiss(1)")
+
+
+def test_a_reject_from_before_the_table_was_tracked_anew_holds_nothing_back(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    till.sql("select tidemark_untrack('products', '{\"discard\":true}')")
+    till.sql("delete from products")
+    till.track("products")
+    for number in range(5):
+        till.sql("insert into products values (?, null, 1)", [f"q{number}"])
+    till.sync()
+    assert states(till) == []
+    shop.assert_equal("products")
+    assert till.sql("select state from tidemark_conflicts") == [("open",)]
+
+
 def test_a_dismissed_one_is_not_listed_again(shop: Fleet, till: Device) -> None:
     till.sql("insert into products values ('p', 'nowhere', 1)")
     till.sync()
