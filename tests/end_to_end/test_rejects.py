@@ -223,6 +223,24 @@ def test_a_reject_from_before_the_table_was_tracked_anew_holds_nothing_back(shop
     assert till.sql("select state from tidemark_conflicts") == [("open",)]
 
 
+def test_the_remedy_where_this_device_has_refused_the_parent(fleet: Fleet) -> None:
+    """To insert it here would be to write over the hub's."""
+    fleet.hub(*SCHEMA[:2])
+    fleet.track("categories", "products")
+    till = fleet.unconnected("till")
+    till.sql("create table categories (id text primary key not null, parent text, name text check (length(name) < 5))")
+    till.connect(fleet.bridge.url)
+    till.track("categories", "products")
+    fleet.hub("insert into categories values ('c', null, 'Coffee')", "insert into products values ('p', 'c', 1)")
+    till.sync()
+    (found,) = json.loads(till.value("select tidemark_check()"))
+    assert found["remedy"] == "The hub has that row, and a constraint of this database refuses it: see the hint of conflict 1."
+    fleet.hub("update categories set name = 'Tea'")
+    till.sql("select tidemark_resolve(1, 'theirs')")
+    till.sync()
+    assert till.value("select tidemark_check()") == "[]"
+
+
 def test_a_dismissed_one_is_not_listed_again(shop: Fleet, till: Device) -> None:
     till.sql("insert into products values ('p', 'nowhere', 1)")
     till.sync()
