@@ -169,6 +169,28 @@ void list_dangling(sqlite3* db) {
   }
 }
 
+bool release_mended(sqlite3* db) {
+  Statement held(db,
+                 "select distinct r.id, r.table_name, r.key from main.tidemark_conflict r join main.tidemark_conflict d"
+                 " on d.table_name = r.table_name and d.key = r.key and d.kind = 'dangling' and d.state = 'open'"
+                 " where r.held is not null and r.state = 'open' and r.sqlstate = '23503'");  // foreign_key_violation
+  if (!held.step()) return false;
+  const std::vector<TrackedTable> tables = tracked_tables(db);
+  std::set<std::pair<std::string, std::string>> still;
+  for (const Dangling& dangling : find_dangling(db, tables, Rows::kPending))
+    still.emplace(dangling.table->name, key_json(dangling.key));
+  std::vector<std::int64_t> mended;
+  do {
+    if (still.count({std::string(held.text(1)), std::string(held.text(2))}) == 0) mended.push_back(held.integer(0));
+  } while (held.step());
+  Statement release(db, "update main.tidemark_conflict set state = 'retried', held = null where id = ?1");
+  for (const std::int64_t id : mended) {
+    release.bind(1, id);
+    release.run();
+  }
+  return !mended.empty();
+}
+
 std::string dangling_json(sqlite3* db) {
   const std::vector<TrackedTable> tables = tracked_tables(db);
   std::string json = "[";

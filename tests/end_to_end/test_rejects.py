@@ -223,6 +223,24 @@ def test_a_reject_from_before_the_table_was_tracked_anew_holds_nothing_back(shop
     assert till.sql("select state from tidemark_conflicts") == [("open",)]
 
 
+@pytest.mark.parametrize("at_head_office", [False, True])
+def test_the_remedy_is_enough(shop: Fleet, till: Device, at_head_office: bool) -> None:
+    """Once the row is there that the other refers to, that one goes, and what waits for it."""
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sql("insert into stock values ('s', 'p', 5)")
+    assert till.sync()["rejected"] == 2
+    assert "Insert that row" in dangling(till)[0][-1]
+    if at_head_office:
+        shop.hub("insert into categories values ('c', null, 'Tea')")
+    else:
+        till.sql("insert into categories values ('c', null, 'Tea')")
+    assert till.sync()["rejected"] == 0
+    assert states(till) == []
+    assert open_rejects(till) == {}
+    assert [row[4] for row in dangling(till)] == ["resolved"]
+    shop.assert_equal("categories", "products", "stock")
+
+
 def test_the_remedy_where_this_device_has_refused_the_parent(fleet: Fleet) -> None:
     """To insert it here would be to write over the hub's."""
     fleet.hub(*SCHEMA[:2])
