@@ -5,6 +5,7 @@
 #include "common/quote.h"
 #include "common/triggers.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/hub.h"
 
 namespace tidemark::device {
 
@@ -25,7 +26,7 @@ void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int6
   conflict.column = refusal.column;
   conflict.kind = "reject";
   if (present) conflict.mine = Value(ValueView::text(writer.row_json(key_views, *present)));
-  conflict.mine_at_ms = pending.at_ms;
+  if (pending.at_ms != 0) conflict.mine_at_ms = pending.at_ms + clock_offset_ms(db);
   conflict.state = later.empty() ? "open" : "retried";
   conflict.sqlstate = refusal.sqlstate;
   conflict.message = refusal.message;

@@ -2,6 +2,7 @@
 // hold, and what is listed where there is none.
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/hub.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/reject.h"
 #include "sqlite_extension/writer.h"
@@ -138,7 +139,7 @@ void Writer::set_aside(const Displaced& row, const std::string& lookup) {
   conflict.kind = "unique";
   if (mine.base_exists) conflict.base = Value(ValueView::text(base_json(mine)));
   conflict.mine = Value(ValueView::text(row_json(views_of(row.key), row.columns)));
-  conflict.mine_at_ms = mine.at_ms;
+  if (mine.at_ms != 0) conflict.mine_at_ms = mine.at_ms + clock_offset_ms(db_);
   conflict.theirs_at_ms = row.origin.at_ms;
   conflict.device = row.origin.device;
   conflict.seq = row.origin.seq;
