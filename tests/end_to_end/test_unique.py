@@ -94,6 +94,25 @@ def test_what_is_pending_in_other_columns_of_a_list_that_head_office_renumbers(f
     assert [kind for kind, _ in kinds(till)] in ([], ["delete"])
 
 
+@pytest.mark.parametrize("place", ["place + 1", "place - 1", "6 - place", "case place when 5 then 1 else place + 1 end"])
+def test_the_applications_triggers_see_values_that_are_passed_on(fleet: Fleet, place: str) -> None:
+    fleet.hub("create table places (id text primary key, place integer unique, name text)",
+              "insert into places select 'p' || i, i, 'old' from generate_series(1, 5) i")  # fmt: skip
+    fleet.track("places")
+    till = fleet.device("till", "places")
+    till.sql("create virtual table search using fts5 (name)")
+    till.sql("insert into search (rowid, name) select rowid, name from places")
+    till.sql("create trigger added after insert on places begin insert into search (rowid, name) values (new.rowid, new.name); end")
+    till.sql("create trigger changed after update on places begin update search set name = new.name where rowid = new.rowid; end")
+    till.sql("create trigger gone after delete on places begin delete from search where rowid = old.rowid; end")
+    fleet.hub("begin; update places set place = -place; update places set place = -place;"
+              f" update places set place = -({place}), name = 'new' || id; update places set place = -place; commit")  # fmt: skip
+    till.sync()
+    fleet.assert_equal("places")
+    assert till.sql("select name from search except select name from places") == []
+    assert till.value("select count(*) from search s join places p on p.rowid = s.rowid and p.name = s.name") == 5
+
+
 def test_only_the_rows_of_a_partial_index_clash(fleet: Fleet) -> None:
     fleet.hub("create table members (id text primary key, email text, gone integer)",
               "create unique index on members (email) where gone = 0")  # fmt: skip
