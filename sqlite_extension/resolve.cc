@@ -108,6 +108,10 @@ OpenConflict find_open(sqlite3* db, std::int64_t id) {
 // One whose row can be written.
 OpenConflict find_settleable(sqlite3* db, std::int64_t id) {
   OpenConflict found = find_open(db, id);
+  if (found.table.local.key.empty() && !found.table.problem.empty()) {
+    throw Error(ErrorCode::kWrongState, "table \"" + found.table.local.name + "\" is refused",
+                "select problem from tidemark_tables says why; settle the conflict when the table is ready again.");
+  }
   if (found.table.local.key.empty()) {
     throw Error(ErrorCode::kNotTracked, "table \"" + found.table.local.name + "\" is not tracked any more",
                 "Run tidemark_dismiss(id) to take the conflict off the list.");
@@ -144,6 +148,11 @@ void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std
   const LocalTable& local = conflict.table.local;
   const std::string table = "main." + quote_identifier(local.name);
   const bool exists = is_there(db, conflict);
+  if (!conflict.column.empty() && !local.place_of(conflict.column)) {
+    throw Error(ErrorCode::kWrongState,
+                "column \"" + conflict.column + "\" of conflict " + std::to_string(conflict.id) + " is gone",
+                "Write the value where it belongs now, if it is wanted, and run tidemark_dismiss(id).");
+  }
   std::string names;
   std::string places;
   std::string sets;

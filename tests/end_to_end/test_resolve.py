@@ -104,6 +104,24 @@ def test_a_value_of_a_row_that_is_gone(products: Fleet) -> None:
     assert till.rows("products") == []
 
 
+def test_a_value_of_a_column_that_is_gone(products: Fleet) -> None:
+    till = products.device("till", "products")
+    till.sql("update products set name = 'mine' where id = 'a'")
+    products.hub("update products set name = 'theirs' where id = 'a'")
+    till.sync()
+    products.hub("alter table products rename column name to title")
+    till.sql("alter table products rename column name to title")
+    till.sync()
+    with pytest.raises(sqlite3.InterfaceError, match='table "products" is refused. Hint: select problem from tidemark_tables'):
+        till.sql("select tidemark_resolve(1, 'mine')")
+    till.sql("select tidemark_untrack('products')")
+    till.track("products")
+    with pytest.raises(sqlite3.InterfaceError, match='column "name" of conflict 1 is gone. Hint: Write the value where'):
+        till.sql("select tidemark_resolve(1, 'mine')")
+    till.sql("select tidemark_dismiss(1)")
+    assert till.rows("products", "title") == [("theirs",)]
+
+
 def test_a_row_that_a_constraint_of_the_device_refuses(products: Fleet) -> None:
     till = own_table(products, "create table products (id text primary key not null, sku text, stock integer,"
                                " name text not null, check (stock < 100))")  # fmt: skip
