@@ -111,7 +111,8 @@ std::string value_of_kind(const Column& column, std::uint32_t base, bool low) {
 }
 
 std::string passing_value(const Column& column, const UniqueColumn& unique, Range range, std::uint32_t base) {
-  const bool may_be_null = !column.not_null && !unique.nulls_clash;
+  // ON UPDATE CASCADE takes those that refer to the row along, from NULL it does not bring them back.
+  const bool may_be_null = !column.not_null && !unique.nulls_clash && !unique.is_referred;
   if (may_be_null && (range == Range::kLow || unique.refers)) return "null";
   if (unique.refers || column.always_identity) return "";
   const std::string value = value_of_kind(column, base, range == Range::kLow);

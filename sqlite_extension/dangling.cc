@@ -20,11 +20,16 @@ struct Dangling {
   const HubReference* reference;
   Row key;
   Row parent_key;
+  std::optional<std::int64_t> refusal;  // the conflict that says why this database has not taken the parent
 
   std::string what() const {
     return "refers to row " + key_json(parent_key) + " of \"" + parent->name + "\", which is not there";
   }
   std::string remedy() const {
+    if (refusal) {
+      return "The hub has that row, and a constraint of this database refuses it: see the hint of conflict " +
+             std::to_string(*refusal) + ".";
+    }
     std::string columns;
     for (const std::string& name : reference->columns) columns += (columns.empty() ? "\"" : ", \"") + name + "\"";
     return "Insert that row into \"" + parent->name + "\", give " + columns + " another value, or delete the row.";
@@ -78,6 +83,23 @@ bool can_be_checked(const LocalTable& table, const LocalTable& parent, const Hub
   return has(table, reference.columns) && has(parent, reference.to);
 }
 
+// The conflict that lists a row of the hub as refused by this database. To insert that row
+// here would be to write over the hub's.
+std::optional<std::int64_t> refusal_of(sqlite3* db, const Dangling& dangling) {
+  const bool by_key = std::equal(dangling.reference->to.begin(), dangling.reference->to.end(),
+                                 dangling.parent->key.begin(), dangling.parent->key.end(),
+                                 [](const std::string& name, const LocalColumn& c) { return same_name(name, c.name); });
+  if (!by_key) return std::nullopt;
+  Statement find(db,
+                 "select max(id) from main.tidemark_conflict where table_name = ?1 and key = ?2 and state = 'open'"
+                 " and kind in ('constraint', 'unique') and mine is null");
+  find.bind(1, std::string_view(dangling.parent->name));
+  find.bind(2, std::string_view(key_json(dangling.parent_key)));
+  find.step();
+  if (find.is_null(0)) return std::nullopt;
+  return find.integer(0);
+}
+
 // `tables` must outlive what is found.
 std::vector<Dangling> find_dangling(sqlite3* db, const std::vector<TrackedTable>& tables, Rows rows) {
   std::vector<Dangling> found;
@@ -90,12 +112,13 @@ std::vector<Dangling> find_dangling(sqlite3* db, const std::vector<TrackedTable>
       if (!can_be_checked(table.local, parent->local, reference)) continue;
       Statement rows_found(db, query(table.local, parent->local, reference, rows));
       while (rows_found.step()) {
-        Dangling& dangling = found.emplace_back(Dangling{&table.local, &parent->local, &reference, {}, {}});
+        Dangling& dangling = found.emplace_back(Dangling{&table.local, &parent->local, &reference, {}, {}, {}});
         const std::size_t keys = table.local.key.size();
         for (std::size_t i = 0; i < keys; ++i) dangling.key.push_back(rows_found.value(static_cast<int>(i)));
         for (std::size_t i = 0; i < reference.columns.size(); ++i) {
           dangling.parent_key.push_back(rows_found.value(static_cast<int>(keys + i)));
         }
+        dangling.refusal = refusal_of(db, dangling);
       }
     }
   }
@@ -144,6 +167,28 @@ void list_dangling(sqlite3* db) {
     close.bind(1, id);
     close.run();
   }
+}
+
+bool release_mended(sqlite3* db) {
+  Statement held(db,
+                 "select distinct r.id, r.table_name, r.key from main.tidemark_conflict r join main.tidemark_conflict d"
+                 " on d.table_name = r.table_name and d.key = r.key and d.kind = 'dangling' and d.state = 'open'"
+                 " where r.held is not null and r.state = 'open' and r.sqlstate = '23503'");  // foreign_key_violation
+  if (!held.step()) return false;
+  const std::vector<TrackedTable> tables = tracked_tables(db);
+  std::set<std::pair<std::string, std::string>> still;
+  for (const Dangling& dangling : find_dangling(db, tables, Rows::kPending))
+    still.emplace(dangling.table->name, key_json(dangling.key));
+  std::vector<std::int64_t> mended;
+  do {
+    if (still.count({std::string(held.text(1)), std::string(held.text(2))}) == 0) mended.push_back(held.integer(0));
+  } while (held.step());
+  Statement release(db, "update main.tidemark_conflict set state = 'retried', held = null where id = ?1");
+  for (const std::int64_t id : mended) {
+    release.bind(1, id);
+    release.run();
+  }
+  return !mended.empty();
 }
 
 std::string dangling_json(sqlite3* db) {

@@ -13,6 +13,11 @@ namespace tidemark::device {
 // transaction of the caller's.
 void list_dangling(sqlite3* db);
 
+// Rows that the hub has refused because what they refer to is not there, and was listed as
+// such: once it is there they are sent again. Whether there were any. In a transaction of
+// the caller's.
+bool release_mended(sqlite3* db);
+
 // What dangles in all tracked tables, pending or not: a JSON array of
 // {"table","key","columns","parent","parent_key","remedy"}.
 std::string dangling_json(sqlite3* db);

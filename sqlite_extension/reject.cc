@@ -5,6 +5,7 @@
 #include "common/quote.h"
 #include "common/triggers.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/hub.h"
 
 namespace tidemark::device {
 
@@ -25,7 +26,7 @@ void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int6
   conflict.column = refusal.column;
   conflict.kind = "reject";
   if (present) conflict.mine = Value(ValueView::text(writer.row_json(key_views, *present)));
-  conflict.mine_at_ms = pending.at_ms;
+  if (pending.at_ms != 0) conflict.mine_at_ms = pending.at_ms + clock_offset_ms(db);
   conflict.state = later.empty() ? "open" : "retried";
   conflict.sqlstate = refusal.sqlstate;
   conflict.message = refusal.message;
@@ -67,6 +68,7 @@ bool yield_expressions(sqlite3* db, Writer& writer, const Row& key, std::span<co
   {
     ApplyScope scope(db);
     writer.update(key_views, cells, {});
+    writer.settle({});
   }
   void_entries(db, local, seqs);
   const auto& columns = pending.columns;
@@ -97,6 +99,14 @@ void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key, std::
   forget.bind(2, std::string_view(key_json(key)));
   forget.bind(3, state);
   forget.run();
+}
+
+void release_refusals(sqlite3* db, const LocalTable& table) {
+  Statement release(db,
+                    "update main.tidemark_conflict set state = 'open', held = null"
+                    " where table_name = ?1 and held is not null");
+  release.bind(1, std::string_view(table.name));
+  release.run();
 }
 
 namespace {

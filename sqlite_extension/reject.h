@@ -39,6 +39,9 @@ bool has_refusals(sqlite3* db, const LocalTable& table);
 // pending any more ("resolved").
 void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key, std::string_view state);
 
+// The table's refusals hold nothing back any more: its log goes. They stay on the list.
+void release_refusals(sqlite3* db, const LocalTable& table);
+
 // If the row that was refused refers to one that is held back: it waits for that one.
 void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key);
 

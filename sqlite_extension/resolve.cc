@@ -8,6 +8,7 @@
 #include "common/error.h"
 #include "common/json_text.h"
 #include "common/quote.h"
+#include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/writer.h"
@@ -107,6 +108,10 @@ OpenConflict find_open(sqlite3* db, std::int64_t id) {
 // One whose row can be written.
 OpenConflict find_settleable(sqlite3* db, std::int64_t id) {
   OpenConflict found = find_open(db, id);
+  if (found.table.local.key.empty() && !found.table.problem.empty()) {
+    throw Error(ErrorCode::kWrongState, "table \"" + found.table.local.name + "\" is refused",
+                "select problem from tidemark_tables says why; settle the conflict when the table is ready again.");
+  }
   if (found.table.local.key.empty()) {
     throw Error(ErrorCode::kNotTracked, "table \"" + found.table.local.name + "\" is not tracked any more",
                 "Run tidemark_dismiss(id) to take the conflict off the list.");
@@ -143,6 +148,11 @@ void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std
   const LocalTable& local = conflict.table.local;
   const std::string table = "main." + quote_identifier(local.name);
   const bool exists = is_there(db, conflict);
+  if (!conflict.column.empty() && !local.place_of(conflict.column)) {
+    throw Error(ErrorCode::kWrongState,
+                "column \"" + conflict.column + "\" of conflict " + std::to_string(conflict.id) + " is gone",
+                "Write the value where it belongs now, if it is wanted, and run tidemark_dismiss(id).");
+  }
   std::string names;
   std::string places;
   std::string sets;
@@ -186,6 +196,21 @@ void delete_row(sqlite3* db, const OpenConflict& conflict) {
   remove.run();
 }
 
+// What columns of policy sum have changed by counts on top of what the row has by now.
+void add_sums(sqlite3* db, const OpenConflict& conflict, const std::map<std::string, Value>& base,
+              std::map<std::string, Value>& mine) {
+  Writer writer(db, conflict.table);
+  const auto present = writer.read(views_of(conflict.key));
+  for (auto& [name, value] : mine) {
+    const auto place = conflict.table.local.place_of(name);
+    if (!place || conflict.table.policies[*place].rule != Rule::kSum) continue;
+    constexpr std::int64_t kLater = 1;  // where there is no number to add, it is as the person says
+    value = reconcile(Rule::kSum, writer.kind(*place),
+                      {true, base.at(name).view(), value.view(), (*present)[*place].view(), kLater, 0})
+                .result;
+  }
+}
+
 // One side of a conflict: a column's value, a row as JSON, or no row.
 void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
   if (!conflict.column.empty()) return write_columns(db, conflict, {{conflict.column, side}});
@@ -195,6 +220,7 @@ void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
   if (conflict.kind == "unique" && !conflict.base.is_null() && is_there(db, conflict)) {
     const auto changed = members_of(conflict.base);
     std::erase_if(values, [&](const auto& member) { return changed.count(member.first) == 0; });
+    add_sums(db, conflict, changed, values);
   }
   write_columns(db, conflict, values);
 }
@@ -284,7 +310,7 @@ void resolve_value(sqlite3* db, std::int64_t id, const Value& value) {
 }
 
 void retry(sqlite3* db, std::int64_t id) {
-  const OpenConflict conflict = find_open(db, id);
+  const OpenConflict conflict = find_settleable(db, id);
   if (conflict.kind != "reject") {
     throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is no reject",
                 "tidemark_resolve(id, 'mine') or 'theirs' settles it.");

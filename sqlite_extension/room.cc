@@ -2,6 +2,7 @@
 // hold, and what is listed where there is none.
 #include "common/quote.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/hub.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/reject.h"
 #include "sqlite_extension/writer.h"
@@ -11,8 +12,15 @@ namespace tidemark::device {
 void Writer::settle(const Origin& origin) {
   while (!displaced_.empty()) {
     const auto first = displaced_.begin();
+    const std::string lookup = first->first;
     const Displaced row = std::move(first->second);
     displaced_.erase(first);
+    pending_.ensure(db_);
+    if (pending_.find(lookup)) {
+      std::string refusal;
+      if (!put_back(row, refusal)) set_aside(row, lookup);
+      continue;
+    }
     const Cells cells{all_places(row.columns.size()), views_of(row.columns)};
     const auto key = views_of(row.key);
     if (collates_keys_ && displace_namesakes(key, origin, Holders::kPendingOnly)) {
@@ -93,7 +101,7 @@ bool Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueVi
     const auto holder_views = views_of(holder_key);
     if (holder_views == key) continue;
     pending_.ensure(db_);
-    if (which == Holders::kPendingOnly && !pending_.find(lookup_of(holder_views))) {
+    if (which == Holders::kNone || (which == Holders::kPendingOnly && !pending_.find(lookup_of(holder_views)))) {
       some_stay = true;
     } else {
       holders.emplace_back(std::move(holder_key), std::move(holder_columns));
@@ -103,30 +111,38 @@ bool Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueVi
   return some_stay;
 }
 
-// Takes a row out of the way of the hub's. What was pending on it is set aside
-// whole; as the hub has it, it comes back later in this transaction.
+// Takes a row out of the way of the hub's; it comes back later in this transaction. The
+// hub may have moved the value on: its change of this row, or the value's next holder, is
+// further on. So not before settle() is it known whether the two clash.
 void Writer::displace(const Row& key, const Row& columns, const Origin& origin) {
   const auto key_views = views_of(key);
-  const std::string lookup = lookup_of(key_views);
   remove(key_views);
+  displaced_[lookup_of(key_views)] = {key, columns, origin};
+}
 
-  pending_.ensure(db_);
+// A row with something pending, as it was here. False if another row has its values by now.
+bool Writer::put_back(const Displaced& row, std::string& refusal) {
+  const auto key = views_of(row.key);
+  if (collates_keys_ && displace_namesakes(key, row.origin, Holders::kNone)) return false;
+  const Cells cells{all_places(row.columns.size()), views_of(row.columns)};
+  return upsert(key, cells, row.origin, Holders::kNone, false, &refusal);
+}
+
+// What was pending on a row that finds no room is listed whole; as the hub has it, the
+// row is still to be put back.
+void Writer::set_aside(const Displaced& row, const std::string& lookup) {
   const auto* const seqs = pending_.find(lookup);
-  if (!seqs) {
-    displaced_[lookup] = {key, columns};
-    return;
-  }
   const Pending mine = fold(read_entries(db_, local(), *seqs), local().columns.size());
   Conflict conflict;
   conflict.table = local().name;
-  conflict.key = key_json(key);
+  conflict.key = key_json(row.key);
   conflict.kind = "unique";
   if (mine.base_exists) conflict.base = Value(ValueView::text(base_json(mine)));
-  conflict.mine = Value(ValueView::text(row_json(key_views, columns)));
-  conflict.mine_at_ms = mine.at_ms;
-  conflict.theirs_at_ms = origin.at_ms;
-  conflict.device = origin.device;
-  conflict.seq = origin.seq;
+  conflict.mine = Value(ValueView::text(row_json(views_of(row.key), row.columns)));
+  if (mine.at_ms != 0) conflict.mine_at_ms = mine.at_ms + clock_offset_ms(db_);
+  conflict.theirs_at_ms = row.origin.at_ms;
+  conflict.device = row.origin.device;
+  conflict.seq = row.origin.seq;
   conflict.message = "a row of the hub has the same unique value; this row was set aside";
   conflict.hint = "tidemark_resolve(id, 'mine') writes it again where the value is free; or write it with another value, "
                   "then tidemark_dismiss(id).";
@@ -134,14 +150,14 @@ void Writer::displace(const Row& key, const Row& columns, const Origin& origin) 
   want_whole(db_, local().number, seqs->front());
   void_entries(db_, local(), *seqs);
   pending_.erase(lookup);
-  forget_refusals(db_, local(), key, "resolved");
+  forget_refusals(db_, local(), row.key, "resolved");
   if (!mine.base_exists) return;
 
-  Row hubs = columns;
+  Row hubs = row.columns;
   for (std::size_t i = 0; i < hubs.size(); ++i) {
     if (mine.columns[i].touched) hubs[i] = mine.columns[i].base;
   }
-  displaced_[lookup] = {key, std::move(hubs)};
+  displaced_[lookup] = {row.key, std::move(hubs), row.origin};
 }
 
 // A row of the hub that this database cannot take.
@@ -165,15 +181,23 @@ void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const
   record(db_, conflict);
 }
 
-// If the row was displaced: the row with these cells, written whole.
-bool Writer::take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) {
-  const auto found = displaced_.find(lookup_of(key));
-  if (found == displaced_.end()) return false;
+// If the row was displaced: the row with these cells, written whole, and whether it could
+// be. Else it is still to be put back as it was.
+std::optional<bool> Writer::take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
+                                      std::string* refusal) {
+  const std::string lookup = lookup_of(key);
+  const auto found = displaced_.find(lookup);
+  if (found == displaced_.end()) return std::nullopt;
   Displaced row = std::move(found->second);
   displaced_.erase(found);
-  for (std::size_t i = 0; i < cells.places.size(); ++i) row.columns[cells.places[i]] = Value(cells.values[i]);
-  put(key, {all_places(row.columns.size()), views_of(row.columns)}, origin);
-  return true;
+  Row columns = row.columns;
+  for (std::size_t i = 0; i < cells.places.size(); ++i) columns[cells.places[i]] = Value(cells.values[i]);
+  touch(key);
+  if (collates_keys_) displace_namesakes(key, origin, Holders::kAll);
+  const Cells whole{all_places(columns.size()), views_of(columns)};
+  const bool taken = upsert(key, whole, origin, Holders::kAll, false, refusal);
+  if (!taken) displaced_[lookup] = std::move(row);
+  return taken;
 }
 
 }  // namespace tidemark::device

@@ -8,6 +8,7 @@
 #include "common/triggers.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/compress.h"
+#include "sqlite_extension/dangling.h"
 #include "sqlite_extension/hub.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/reject.h"
@@ -295,7 +296,8 @@ SealReport seal(sqlite3* db, const std::vector<TrackedTable>& tables) {
       continue;  // the savepoint is rolled back
     }
     report.rejected += sealer.rejected();
-    if (release_waiting(db)) {  // what waits for a row that goes now, goes with it
+    // What waits for a row that goes now, goes with it; so does what had none to refer to.
+    if (release_waiting(db) || release_mended(db)) {
       savepoint.release();
       continue;
     }

@@ -142,6 +142,7 @@ SyncReport Session::finish() {
   report_.bytes_out = hub_.take_bytes_out();
   report_.cursor = meta(db_, "cursor").value_or("0");
   Transaction transaction(db_);
+  release_mended(db_);  // before they are off the list
   list_dangling(db_);
   if (hub_.has_told_time()) forget_old_conflicts(db_);
   set_meta(db_, "last_sync_at", std::to_string(now_ms(db_)));

@@ -10,6 +10,7 @@
 #include "sqlite_extension/description.h"
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/policies.h"
+#include "sqlite_extension/reject.h"
 #include "sqlite_extension/views.h"
 
 namespace tidemark::device {
@@ -154,6 +155,7 @@ void end_tracking(sqlite3* db, const TrackedTable& table) {
   Savepoint savepoint(db);
   const std::string number = std::to_string(table.local.number);
   drop_triggers(db, table.local.number);
+  release_refusals(db, table.local);
   Statement forget(db, "delete from main.tidemark_table where number = ?1");
   forget.bind(1, table.local.number);
   forget.run();

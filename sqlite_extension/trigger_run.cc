@@ -62,7 +62,7 @@ void TriggerRun::play(const std::vector<TrackedTable>& tables) {
     if (!table.local.key.empty()) marks.emplace_back(&table, last_seq(db_, table.local));
   }
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
-  for (Touched& row : rows_) fire(row);
+  fire_all();
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   for (const auto& [table, mark] : marks) undo(*table, mark);
   for (const Touched& row : rows_) remove(row);
@@ -113,17 +113,43 @@ void TriggerRun::insert(const Touched& row, const Image& image) const {
   insert.run();
 }
 
+void TriggerRun::fire_all() {
+  std::vector<Touched*> waiting;
+  for (Touched& row : rows_) waiting.push_back(&row);
+  // A unique value may still be that of a row further on. The other way round the next
+  // time: along a list that is renumbered each row waits for its neighbour.
+  for (bool some = true; some && !waiting.empty();) {
+    std::vector<Touched*> rest;
+    for (Touched* const row : waiting) {
+      if (!fire(*row, true)) rest.push_back(row);
+    }
+    some = rest.size() < waiting.size();
+    waiting.assign(rest.rbegin(), rest.rend());
+  }
+  // Values that go round: these rows go, and come again.
+  for (Touched* const row : waiting) {
+    Touched gone{row->table, row->key, row->before, std::nullopt};
+    fire(gone, false);
+    row->before.reset();
+  }
+  for (Touched* const row : waiting) fire(*row, false);
+}
+
 // Makes the change with triggers on. The rowid that an inserted row gets, which
-// triggers have seen, is the one that it keeps.
-void TriggerRun::fire(Touched& row) const {
+// triggers have seen, is the one that it keeps. False, and nothing done, if it may wait
+// for another row, which has its unique value.
+bool TriggerRun::fire(Touched& row, bool may_wait) const {
   const LocalTable& local = row.table->local;
   try {
-    if (!row.after) return remove(row);
+    if (!row.after) {
+      remove(row);
+      return true;
+    }
     if (!row.before) {
       row.after->rowid.reset();  // a trigger may refuse it, and the next row gets its number
       insert(row, Image{std::nullopt, row.after->columns});
       if (const auto seen = read(*row.table, row.key)) row.after->rowid = seen->rowid;
-      return;
+      return true;
     }
     row.after->rowid = row.before->rowid;
     std::string sets;
@@ -139,9 +165,11 @@ void TriggerRun::fire(Touched& row) const {
     bind_row(update, static_cast<int>(row.key.size()) + 1, values);
     update.run();
   } catch (const SqliteError& error) {
+    if (may_wait && error.is_unique()) return false;
     if (!error.is_constraint() && (error.code() & 0xFF) != SQLITE_ERROR) throw;
     set_meta(db_, "trigger_error", "table \"" + local.name + "\": " + error.what());
   }
+  return true;
 }
 
 // Takes back what was logged of a table since, the newest first.

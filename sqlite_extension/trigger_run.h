@@ -48,7 +48,8 @@ class TriggerRun {
   std::optional<Image> read(const TrackedTable& table, const Row& key) const;
   void remove(const Touched& row) const;
   void insert(const Touched& row, const Image& image) const;
-  void fire(Touched& row) const;
+  void fire_all();
+  bool fire(Touched& row, bool may_wait) const;
   void undo(const TrackedTable& table, std::int64_t after_seq) const;
 
   sqlite3* db_;

@@ -46,6 +46,10 @@ bool Writer::is_loaded(std::size_t place) const {
 }
 
 std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
+  if (!displaced_.empty()) {
+    const auto found = displaced_.find(lookup_of(key));
+    if (found != displaced_.end()) return found->second.columns;
+  }
   if (!read_) {
     const std::string columns = column_list(local().columns, all_places(local().columns.size()));
     read_ = std::make_unique<Statement>(
@@ -68,22 +72,25 @@ void Writer::put(const std::vector<ValueView>& key, const Cells& cells, const Or
   upsert(key, cells, origin, Holders::kAll, only_if_different);
 }
 
-void Writer::upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
-                    bool only_if_different) {
-  store(key, cells, origin, holders, [&] {
+bool Writer::upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
+                    bool only_if_different, std::string* refusal) {
+  const auto write = [&] {
     Statement& upsert = upsert_of(cells.places, only_if_different);
     bind_key(upsert, 1, key);
     for (std::size_t i = 0; i < cells.values.size(); ++i) {
       upsert.bind_static(static_cast<int>(key.size() + i) + 1, cells.values[i]);
     }
     upsert.run();
-  });
+  };
+  return store(key, cells, origin, holders, write, refusal);
 }
 
 bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
                         std::string* refusal) {
   if (cells.places.empty()) return true;
-  if (!displaced_.empty() && take_back(key, cells, origin)) return true;
+  if (!displaced_.empty()) {
+    if (const auto taken = take_back(key, cells, origin, refusal)) return *taken;
+  }
   touch(key);
   const auto write = [&] {
     Statement& update = update_of(cells.places);
@@ -183,11 +190,11 @@ bool Writer::store(const std::vector<ValueView>& key, const Cells& cells, const 
       return true;
     } catch (const SqliteError& error) {
       if (!error.is_constraint()) throw;
-      if (!error.is_unique() && refusal) {
-        *refusal = error.what();
-        return false;
-      }
-      if (!error.is_unique() || room_made) {
+      if (!error.is_unique() || room_made || holders == Holders::kNone) {
+        if (refusal) {
+          *refusal = error.what();
+          return false;
+        }
         refuse(key, cells, origin, error.is_unique() ? "unique" : "constraint", error.what());
         return false;
       }

@@ -58,7 +58,8 @@ class Writer {
   const LocalTable& local() const { return table_.local; }
   PendingIndex& pending() { return pending_; }
 
-  // The row's columns without its key; nullopt if there is none of exactly this key.
+  // The row's columns without its key, also if it has made room for another; nullopt if
+  // there is none of exactly this key.
   std::optional<Row> read(const std::vector<ValueView>& key);
 
   // Inserts the row, or sets these cells of the row that is there. With
@@ -68,8 +69,8 @@ class Writer {
   void update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin) {
     try_update(key, cells, origin, nullptr);
   }
-  // False, and nothing done, if a CHECK, NOT NULL or datatype of this device refuses
-  // them; `refusal` says which. Without it the refusal is recorded as a conflict.
+  // False, and nothing done, if a constraint of this device refuses them; `refusal` says
+  // which. Without it the refusal is recorded as a conflict.
   bool try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, std::string* refusal);
   void remove(const std::vector<ValueView>& key);
 
@@ -79,8 +80,8 @@ class Writer {
   // Evaluates the expressions of policies.
   Expressions& expressions() { return expressions_ ? *expressions_ : expressions_.emplace(); }
 
-  // Puts back the rows that had to make room for others in this transaction.
-  // Pending rows make room for them in turn; what still finds none is set aside.
+  // Puts back the rows that had to make room for others in this transaction. What
+  // still finds none is set aside: of two rows the pending one, of two of the hub the one put back.
   void settle(const Origin& origin);
 
   // The row as JSON, {"id":…,"name":…}, for conflicts.
@@ -95,16 +96,17 @@ class Writer {
 
  private:
   // Which rows may have to make room for a row of the hub.
-  enum class Holders { kAll, kPendingOnly };
+  enum class Holders { kAll, kPendingOnly, kNone };
   struct Displaced {
     Row key;
     Row columns;
+    Origin origin;  // of the row that it made room for
   };
   // The upsert or update of one set of columns.
   Statement& upsert_of(const std::vector<std::size_t>& places, bool only_if_different);
   Statement& update_of(const std::vector<std::size_t>& places);
-  void upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
-              bool only_if_different);
+  bool upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
+              bool only_if_different, std::string* refusal = nullptr);
   void bind_key(Statement& statement, int first, const std::vector<ValueView>& key);
   template <class Write>
   bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
@@ -116,9 +118,12 @@ class Writer {
                         const std::vector<ValueView>& key, const Origin& origin, Holders which);
   bool displace_namesakes(const std::vector<ValueView>& key, const Origin& origin, Holders which);
   void displace(const Row& key, const Row& columns, const Origin& origin);
+  bool put_back(const Displaced& row, std::string& refusal);
+  void set_aside(const Displaced& row, const std::string& lookup);
   void refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, const std::string& kind,
               const std::string& message);
-  bool take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin);
+  std::optional<bool> take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
+                                std::string* refusal = nullptr);
 
   void touch(const std::vector<ValueView>& key) {
     if (run_) run_->touch(table_, key);

@@ -111,3 +111,20 @@ def test_a_clock_that_was_wrong_at_the_last_sync(prices: Fleet, tmp_path: Path) 
     till.push()
     prices.settle()
     assert price(prices, "b") == 30
+
+
+def test_conflicts_have_the_times_of_the_hubs_clock(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.hub("create table t (id text primary key, sku text unique, n integer check (n > 0))")
+    fleet.track("t")
+    till = fleet.device("till", "t")
+    till.close()
+    with DeviceProcess(till.path, tmp_path / "clock") as program:
+        program.set_clock(3 * YEAR_S)
+        program.sql("select tidemark_sync()")
+        program.sql("insert into t values ('a', 'tea', 1), ('b', null, -1)")
+        fleet.hub("insert into t values ('c', 'tea', 1)")
+        program.sql("select tidemark_sync()")
+    now_ms = fleet.database.value("select extract(epoch from now())::float8 * 1000")
+    times = dict(till.sql("select kind, mine_at from tidemark_conflicts"))
+    assert sorted(times) == ["reject", "unique"]
+    assert all(abs(time - now_ms) < 60_000 for time in times.values())

@@ -193,6 +193,72 @@ def test_a_parent_deleted_at_head_office_while_a_shop_adds_a_child(shop: Fleet, 
     assert till.value("select tidemark_check()") == "[]"
 
 
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_reject_of_a_table_that_is_not_tracked_any_more(shop: Fleet, till: Device, drop: bool) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    if drop:
+        till.sql("drop table products")
+        till.sync()
+    else:
+        till.sql("select tidemark_untrack('products', '{\"discard\":true}')")
+        till.sql("delete from products")
+    for choice in ("tidemark_resolve(1, 'theirs')", "tidemark_retry(1)"):
+        with pytest.raises(sqlite3.Error, match="not tracked any more. Hint: Run tidemark_dismiss"):
+            till.sql(f"select {choice}")
+    till.sql("select tidemark_dismiss(1)")
+
+
+def test_a_reject_from_before_the_table_was_tracked_anew_holds_nothing_back(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    till.sql("select tidemark_untrack('products', '{\"discard\":true}')")
+    till.sql("delete from products")
+    till.track("products")
+    for number in range(5):
+        till.sql("insert into products values (?, null, 1)", [f"q{number}"])
+    till.sync()
+    assert states(till) == []
+    shop.assert_equal("products")
+    assert till.sql("select state from tidemark_conflicts") == [("open",)]
+
+
+@pytest.mark.parametrize("at_head_office", [False, True])
+def test_the_remedy_is_enough(shop: Fleet, till: Device, at_head_office: bool) -> None:
+    """Once the row is there that the other refers to, that one goes, and what waits for it."""
+    till.sql("insert into products values ('p', 'c', 1)")
+    till.sql("insert into stock values ('s', 'p', 5)")
+    assert till.sync()["rejected"] == 2
+    assert "Insert that row" in dangling(till)[0][-1]
+    if at_head_office:
+        shop.hub("insert into categories values ('c', null, 'Tea')")
+    else:
+        till.sql("insert into categories values ('c', null, 'Tea')")
+    assert till.sync()["rejected"] == 0
+    assert states(till) == []
+    assert open_rejects(till) == {}
+    assert [row[4] for row in dangling(till)] == ["resolved"]
+    shop.assert_equal("categories", "products", "stock")
+
+
+def test_the_remedy_where_this_device_has_refused_the_parent(fleet: Fleet) -> None:
+    """To insert it here would be to write over the hub's."""
+    fleet.hub(*SCHEMA[:2])
+    fleet.track("categories", "products")
+    till = fleet.unconnected("till")
+    till.sql("create table categories (id text primary key not null, parent text, name text check (length(name) < 5))")
+    till.connect(fleet.bridge.url)
+    till.track("categories", "products")
+    fleet.hub("insert into categories values ('c', null, 'Coffee')", "insert into products values ('p', 'c', 1)")
+    till.sync()
+    (found,) = json.loads(till.value("select tidemark_check()"))
+    assert found["remedy"] == "The hub has that row, and a constraint of this database refuses it: see the hint of conflict 1."
+    fleet.hub("update categories set name = 'Tea'")
+    till.sql("select tidemark_resolve(1, 'theirs')")
+    till.sync()
+    assert till.value("select tidemark_check()") == "[]"
+
+
 def test_a_dismissed_one_is_not_listed_again(shop: Fleet, till: Device) -> None:
     till.sql("insert into products values ('p', 'nowhere', 1)")
     till.sync()

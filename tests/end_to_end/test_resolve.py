@@ -49,6 +49,22 @@ def test_a_row_that_was_set_aside_gets_back_only_what_was_pending(products: Flee
     assert till.rows("products") == [("a", "tea", 6, "new name"), ("b", "tea2", 1, "other")]
 
 
+def test_a_sum_of_a_row_that_was_set_aside_counts_on_top(products: Fleet) -> None:
+    products.database.sql("select tidemark.policy('products', 'stock', 'sum')")
+    till, other = products.device("till", "products"), products.device("other", "products")
+    till.sql("update products set sku = 'tea', stock = stock - 2 where id = 'a'")
+    products.hub("insert into products values ('b', 'tea', 1, 'other')")
+    till.sync()
+    other.sql("update products set stock = stock - 4 where id = 'a'")
+    other.sync()
+    products.hub("update products set sku = 'tea2' where id = 'b'")
+    till.sync()
+    till.sql("select tidemark_resolve(1, 'mine')")
+    products.settle()
+    products.assert_equal("products")
+    assert other.rows("products", "id, sku, stock") == [("a", "tea", 4), ("b", "tea2", 1)]
+
+
 def test_theirs_does_not_take_the_hub_back(products: Fleet) -> None:
     products.database.sql("select tidemark.policy('products', 'name', 'ask')")
     till = products.device("till", "products")
@@ -86,6 +102,24 @@ def test_a_value_of_a_row_that_is_gone(products: Fleet) -> None:
         till.sql("select tidemark_resolve(1, 'mine')")
     till.sql("select tidemark_dismiss(1)")
     assert till.rows("products") == []
+
+
+def test_a_value_of_a_column_that_is_gone(products: Fleet) -> None:
+    till = products.device("till", "products")
+    till.sql("update products set name = 'mine' where id = 'a'")
+    products.hub("update products set name = 'theirs' where id = 'a'")
+    till.sync()
+    products.hub("alter table products rename column name to title")
+    till.sql("alter table products rename column name to title")
+    till.sync()
+    with pytest.raises(sqlite3.InterfaceError, match='table "products" is refused. Hint: select problem from tidemark_tables'):
+        till.sql("select tidemark_resolve(1, 'mine')")
+    till.sql("select tidemark_untrack('products')")
+    till.track("products")
+    with pytest.raises(sqlite3.InterfaceError, match='column "name" of conflict 1 is gone. Hint: Write the value where'):
+        till.sql("select tidemark_resolve(1, 'mine')")
+    till.sql("select tidemark_dismiss(1)")
+    assert till.rows("products", "title") == [("theirs",)]
 
 
 def test_a_row_that_a_constraint_of_the_device_refuses(products: Fleet) -> None:
