@@ -181,6 +181,23 @@ def test_a_table_that_is_dropped(shop: Fleet, till: Device, old: Device) -> None
     assert dict(till.rows("products", "id, name")) == {"a": "kept here", "b": "from head office"}
 
 
+@pytest.mark.parametrize(("columns", "row"), [
+    ("code text primary key, name text", "'a', 'code'"),
+    ("id text, name text, primary key (id, name)", "'a', 'wider key'"),
+    ("id text primary key, name boolean", "'a', true"),
+])  # fmt: skip
+def test_a_table_that_comes_again_as_another(shop: Fleet, till: Device, columns: str, row: str) -> None:
+    """Its rows are not taken for those of the old one, and what is here stays."""
+    till.sql("update products set stock = 7 where id = 'a'")
+    shop.hub("drop table products", f"create table products ({columns}, price numeric, stock integer)", f"insert into products values ({row}, 1, 1)")
+    shop.track("products")
+    till.sync()
+    assert problem(till)[0] == "refused"
+    assert till.rows("products", "id, name, stock") == [("a", "apple", 7), ("b", "bread", 6)]
+    assert till.pending() == [("products", '["a"]', "update", "pending")]
+    assert till.conflicts() == []
+
+
 def test_a_key_cannot_change(shop: Fleet) -> None:
     with pytest.raises(Exception, match="cannot be changed while it is tracked"):
         shop.hub("alter table products rename column id to sku")
