@@ -71,10 +71,12 @@ void Session::push() {
 void Session::sync() {
   pull();
   for (int round = 0; round < kMaxRounds; ++round) {
+    const auto schema = meta(db_, "schema");
     const Outcome outcome = push_once();
     if (outcome == Outcome::kNothing) return;
     pull();
-    if (outcome == Outcome::kAccepted && !release_waiting(db_)) return;
+    const bool learned = meta(db_, "schema") != schema;  // what was refused for it goes again
+    if (outcome == Outcome::kAccepted && !release_waiting(db_) && !learned) return;
   }
   throw Error(ErrorCode::kUnavailable, "the hub changes faster than this device can follow",
               "Nothing is lost. Sync again later.");
