@@ -111,6 +111,10 @@ OpenConflict find_settleable(sqlite3* db, std::int64_t id) {
     throw Error(ErrorCode::kNotTracked, "table \"" + found.table.local.name + "\" is not tracked any more",
                 "Run tidemark_dismiss(id) to take the conflict off the list.");
   }
+  if (!found.key.empty() && found.key.size() != found.table.local.key.size()) {
+    throw Error(ErrorCode::kWrongState, "table \"" + found.table.local.name + "\" has another primary key now",
+                "Write the row yourself if it is wanted, and run tidemark_dismiss(id).");
+  }
   return found;
 }
 
@@ -141,6 +145,11 @@ std::map<std::string, Value> members_of(const Value& json) {
 // The application's own write would look like this: with triggers.
 void write_columns(sqlite3* db, const OpenConflict& conflict, const std::map<std::string, Value>& values) {
   const LocalTable& local = conflict.table.local;
+  if (!conflict.column.empty() && !local.place_of(conflict.column)) {
+    throw Error(ErrorCode::kWrongState,
+                "column \"" + conflict.column + "\" of conflict " + std::to_string(conflict.id) + " is gone",
+                "Write the value where it belongs now, and run tidemark_dismiss(id).");
+  }
   const std::string table = "main." + quote_identifier(local.name);
   const bool exists = is_there(db, conflict);
   std::string names;
