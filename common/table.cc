@@ -256,8 +256,8 @@ std::string create_table_sql(const HubTable& hub, const std::vector<std::string>
 std::optional<std::string> cannot_hold(const LocalColumn& local, Kind kind) {
   const auto declare = [&](std::string_view type) {
     return "column \"" + local.name + "\" is declared " +
-           (local.declared_type.empty() ? "without a type" : local.declared_type) + " here, where a " +
-           std::string(name_of(kind)) + " of the hub would change its form; declare it " + std::string(type);
+           (local.declared_type.empty() ? "without a type" : local.declared_type) + " here, where the hub's " +
+           std::string(name_of(kind)) + " would change its form; declare it " + std::string(type);
   };
   const Affinity affinity = local.affinity;
   const bool numeric = affinity == Affinity::kInteger || affinity == Affinity::kReal || affinity == Affinity::kNumeric;

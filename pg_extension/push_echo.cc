@@ -87,9 +87,11 @@ class EchoLog {
     if (!exists) {
       if (logged.deleted || change.op == Op::kDelete) return;
       if (change.op == Op::kUpdate) {
-        throw Error(ErrorCode::kBehind,
-                    "row " + std::string(change.key) + " of table \"" + layout.table.name + "\" is gone",
-                    "Pull, reconcile and push again.");
+        // Nothing that the device has not read took it away: it has read another log.
+        throw Error(ErrorCode::kAhead,
+                    "row " + std::string(change.key) + " of table \"" + layout.table.name +
+                        "\" is gone, and nothing after the cursor says so: the hub was restored",
+                    "Load the tables again.");
       }
       call([&] { log.add(layout.version(), Op::kDelete, key_, nullptr, nullptr, change.at_ms); });
       return;

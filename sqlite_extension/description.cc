@@ -7,6 +7,7 @@
 #include "sqlite_extension/conflicts.h"
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/policies.h"
+#include "sqlite_extension/reject.h"
 #include "sqlite_extension/writer.h"
 
 namespace tidemark::device {
@@ -105,6 +106,7 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
   } else {
     problem = not_tracked(table.local.name);
   }
+  release_outdated(db, table.local, "");
 
   const std::optional<HubTable> before = table.hub;
   // Two tables that have met once stay acquainted while something is in their way.
@@ -136,8 +138,14 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
   std::vector<std::string> gained;
   for (std::size_t i = 0; i < table.local.columns.size(); ++i) {
     const std::string& name = table.local.columns[i].name;
-    if (before->find(name) && !hub->find(name)) list_stranded(db, table, i);
-    if (!hub->find(name) || before->find(name)) continue;
+    const bool has = hub->find(name) != nullptr;
+    const bool had = before->find(name) != nullptr;
+    if (has == had) continue;
+    release_outdated(db, table.local, name);
+    if (had) {
+      list_stranded(db, table, i);
+      continue;
+    }
     adopt_column(db, table, i);
     gained.push_back(name);
   }

@@ -190,6 +190,7 @@ void Session::load_everything_again() {
   }
   execute(db_, "delete from main.tidemark_push; delete from main.tidemark_sealed");
   set_meta(db_, "last_push", std::to_string(last_push));
+  learn(answer);  // rows of a table that is another now would be taken for its own
   for (TrackedTable& table : tracked_tables(db_)) load_again(db_, table, Sweep::kLost);
   transaction.commit();
 }

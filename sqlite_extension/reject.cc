@@ -207,6 +207,15 @@ bool release_waiting(sqlite3* db) {
   return any;
 }
 
+void release_outdated(sqlite3* db, const LocalTable& table, std::string_view column) {
+  Statement release(db,
+                    "update main.tidemark_conflict set state = 'retried', held = null where table_name = ?1"
+                    " and held is not null and (sqlstate = '42P01' or column_name = ?2 collate nocase)");
+  release.bind(1, std::string_view(table.name));
+  release.bind(2, column);
+  release.run();
+}
+
 void drop_log(sqlite3* db, std::int64_t table_number, std::int64_t upto) {
   Statement drop(
       db, "delete from main.tidemark_log_" + std::to_string(table_number) +

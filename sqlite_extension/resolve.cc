@@ -116,6 +116,10 @@ OpenConflict find_settleable(sqlite3* db, std::int64_t id) {
     throw Error(ErrorCode::kNotTracked, "table \"" + found.table.local.name + "\" is not tracked any more",
                 "Run tidemark_dismiss(id) to take the conflict off the list.");
   }
+  if (!found.key.empty() && found.key.size() != found.table.local.key.size()) {
+    throw Error(ErrorCode::kWrongState, "table \"" + found.table.local.name + "\" has another primary key now",
+                "Write the row yourself if it is wanted, and run tidemark_dismiss(id).");
+  }
   return found;
 }
 

@@ -79,10 +79,12 @@ void Session::push() {
 void Session::sync() {
   pull();
   for (int round = 0; round < kMaxRounds; ++round) {
+    const auto schema = meta(db_, "schema");
     const Outcome outcome = push_once();
     if (outcome == Outcome::kNothing) return;
     pull();
-    if (outcome == Outcome::kAccepted && !release_waiting(db_)) return;
+    const bool learned = meta(db_, "schema") != schema;  // what was refused for it goes again
+    if (outcome == Outcome::kAccepted && !release_waiting(db_) && !learned) return;
   }
   throw Error(ErrorCode::kUnavailable, "the hub changes faster than this device can follow",
               "Nothing is lost. Sync again later.");
@@ -91,8 +93,15 @@ void Session::sync() {
 std::vector<HubTable> Session::learn_tables() {
   dom::parser parser;
   const dom::element answer = answer_in(parser, hub_.tables());
-  std::vector<HubTable> all;
   Transaction transaction(db_);
+  std::vector<HubTable> all = learn(answer);
+  transaction.commit();
+  return all;
+}
+
+// Keeps the descriptions in the hub's list of tables. In a transaction of the caller's.
+std::vector<HubTable> Session::learn(dom::element answer) {
+  std::vector<HubTable> all;
   try {
     hub_.keep_clock_offset(db_, answer["now"]);
     for (const dom::element entry : dom::array(answer["tables"]))
@@ -103,7 +112,6 @@ std::vector<HubTable> Session::learn_tables() {
                 "Is the bridge of the same version?");
   }
   for (TrackedTable& table : tracked_tables(db_)) learn_description(db_, table, find_table(all, table.local.name));
-  transaction.commit();
   return all;
 }
 

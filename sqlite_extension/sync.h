@@ -72,6 +72,7 @@ class Session {
                   bool& more);
   bool store_open_commit();
   void keep_open_commit();
+  std::vector<HubTable> learn(simdjson::dom::element answer);
   void enrol_again();
   void load_everything_again();
 

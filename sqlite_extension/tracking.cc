@@ -212,7 +212,9 @@ void refresh_tracking(sqlite3* db) {
     // What the hub has in the new columns comes with its rows.
     std::vector<std::string> gained;
     for (std::size_t i = known; table.hub && i < table.local.columns.size(); ++i) {
-      if (table.hub->find(table.local.columns[i].name)) gained.push_back(table.local.columns[i].name);
+      if (!table.hub->find(table.local.columns[i].name)) continue;
+      gained.push_back(table.local.columns[i].name);
+      release_outdated(db, table.local, gained.back());
     }
     load_columns(db, table, gained);
     savepoint.release();

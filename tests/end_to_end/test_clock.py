@@ -113,6 +113,7 @@ def test_a_clock_that_was_wrong_at_the_last_sync(prices: Fleet, tmp_path: Path) 
     assert price(prices, "b") == 30
 
 
+@needs_wrong_clocks
 def test_conflicts_have_the_times_of_the_hubs_clock(fleet: Fleet, tmp_path: Path) -> None:
     fleet.hub("create table t (id text primary key, sku text unique, n integer check (n > 0))")
     fleet.track("t")

@@ -122,6 +122,27 @@ def test_a_value_of_a_column_that_is_gone(products: Fleet) -> None:
     assert till.rows("products", "title") == [("theirs",)]
 
 
+def test_a_value_of_a_column_or_a_key_that_is_gone(products: Fleet) -> None:
+    till = products.device("till", "products")
+    till.sql("update products set name = 'mine', sku = 'of mine' where id = 'a'")
+    products.hub("update products set name = 'theirs', sku = 'of theirs' where id = 'a'", "alter table products drop column name")
+    till.sync()
+    by_column = dict(till.sql("select column_name, id from tidemark_conflicts where kind = 'update'"))
+    till.sql("select tidemark_untrack('products')")
+    till.sql("alter table products drop column name")
+    till.track("products")
+    with pytest.raises(sqlite3.InterfaceError, match='column "name" of conflict . is gone. Hint: Write the value'):
+        till.sql("select tidemark_resolve(id, 'mine') from tidemark_conflicts where column_name = 'name'")
+    till.sql("select tidemark_untrack('products')")
+    till.sql("drop table products")
+    products.hub("drop table products", "create table products (id text, sku text, stock integer, primary key (id, sku))")
+    products.track("products")
+    till.track("products")
+    with pytest.raises(sqlite3.InterfaceError, match='table "products" has another primary key now'):
+        till.sql("select tidemark_resolve(?, 'mine')", [by_column["sku"]])
+    assert till.rows("products") == []
+
+
 def test_a_row_that_a_constraint_of_the_device_refuses(products: Fleet) -> None:
     till = own_table(products, "create table products (id text primary key not null, sku text, stock integer,"
                                " name text not null, check (stock < 100))")  # fmt: skip

@@ -75,6 +75,22 @@ def test_devices_load_again_and_keep_what_they_have(shop: Fleet, grows: bool) ->
     assert shop.database.sql("select name from products where id = 'd'") == [("by head office",)]
 
 
+def test_a_row_that_only_the_device_knows_tells_of_the_restore(shop: Fleet) -> None:
+    """The restored hub has grown as long as it was, and nobody ran new_epoch(): the push tells."""
+    one = shop.device("one", "products")
+    shop.settle()
+    back_up(shop)
+    shop.hub("insert into products values ('c', 'forgotten', 1)", "insert into products values ('d', 'forgotten too', 1)")
+    shop.settle()
+    restore(shop)
+    grow(shop, 2)
+    one.sql("update products set name = 'still here' where id = 'c'")
+    one.sync()
+    shop.assert_equal("products")
+    assert shop.database.sql("select name from products where id in ('c', 'd')") == [("still here",)]
+    assert lost(one) == [('["d"]', "forgotten too")]
+
+
 @pytest.mark.parametrize("backed_up", ["before the push", "after the push"])
 def test_a_sum_is_counted_once(shop: Fleet, backed_up: str) -> None:
     """The push was accepted and not read back when the hub was restored: to before it, or to after it."""

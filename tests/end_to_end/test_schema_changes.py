@@ -181,6 +181,58 @@ def test_a_table_that_is_dropped(shop: Fleet, till: Device, old: Device) -> None
     assert dict(till.rows("products", "id, name")) == {"a": "kept here", "b": "from head office"}
 
 
+@pytest.mark.parametrize(("columns", "row"), [
+    ("code text primary key, name text", "'a', 'code'"),
+    ("id text, name text, primary key (id, name)", "'a', 'wider key'"),
+    ("id text primary key, name boolean", "'a', true"),
+])  # fmt: skip
+def test_a_table_that_comes_again_as_another(shop: Fleet, till: Device, columns: str, row: str) -> None:
+    """Its rows are not taken for those of the old one, and what is here stays."""
+    till.sql("update products set stock = 7 where id = 'a'")
+    shop.hub("drop table products", f"create table products ({columns}, price numeric, stock integer)", f"insert into products values ({row}, 1, 1)")
+    shop.track("products")
+    till.sync()
+    assert problem(till)[0] == "refused"
+    assert till.rows("products", "id, name, stock") == [("a", "apple", 7), ("b", "bread", 6)]
+    assert till.pending() == [("products", '["a"]', "update", "pending")]
+    assert till.conflicts() == []
+
+
+def test_a_push_that_is_made_before_the_device_hears_of_a_dropped_column(shop: Fleet, till: Device) -> None:
+    till.sql("update products set stock = 50, name = 'pear' where id = 'a'")
+    till.sql("insert into products values ('n', 'new', '1', 9)")
+    shop.hub("alter table products drop column stock")
+    assert till.push()["rejected"] == 2
+    till.sync()
+    assert till.pending() == []
+    assert shop.database.sql("select id, name from products order by id") == [("a", "pear"), ("b", "bread"), ("n", "new")]
+    assert till.sql("select kind, column_name, state from tidemark_conflicts where key = '[\"a\"]'") == [
+        ("reject", "stock", "retried"), ("lost", "stock", "open")]  # fmt: skip
+
+
+def test_a_push_that_is_made_while_its_table_is_untracked(shop: Fleet, till: Device) -> None:
+    till.sql("update products set name = 'pear' where id = 'a'")
+    shop.hub("select tidemark.untrack('products')")
+    assert till.push()["rejected"] == 1
+    till.sync()
+    assert till.pending() == [("products", '["a"]', "update", "pending")]
+    shop.track("products")
+    till.sync()
+    assert shop.database.value("select name from products where id = 'a'") == "pear"
+    shop.assert_equal("products")
+
+
+def test_a_row_that_lacked_a_value_goes_when_the_column_is_there(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('n', 'new', '1', 9)")
+    shop.hub("alter table products add column unit text not null default 'kg'", "alter table products alter column unit drop default")
+    assert till.sync()["rejected"] == 1
+    till.plain_sql("alter table products add column unit text not null default 'piece'")
+    till.sync()
+    assert till.pending() == []
+    assert shop.database.sql("select id, unit from products order by id") == [("a", "kg"), ("b", "kg"), ("n", "piece")]
+    shop.assert_equal("products")
+
+
 def test_a_key_cannot_change(shop: Fleet) -> None:
     with pytest.raises(Exception, match="cannot be changed while it is tracked"):
         shop.hub("alter table products rename column id to sku")
