@@ -217,6 +217,7 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
   for (const auto& part : parts) folded.push_back(fold(part, count));
 
   std::map<std::size_t, Value> written;
+  bool is_another = false;  // what is pending has other values now
   for (const auto& [place, theirs] : theirs_.cells) {
     Value upstream = theirs;
     bool touched = false;
@@ -233,7 +234,9 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
       }
       upstream = rebase(mine, place, after, upstream);
     }
-    if (!touched || !(upstream == (*present_)[place])) written[place] = upstream;
+    if (touched && upstream == (*present_)[place]) continue;
+    written[place] = upstream;
+    is_another = is_another || folded.back().columns[place].touched;
   }
   std::string refusal;
   if (!try_write(written, refusal)) return give_up(refusal);
@@ -242,13 +245,15 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto& columns = folded[i].columns;
     const bool some = std::any_of(columns.begin(), columns.end(), [](const auto& column) { return column.touched; });
-    if (some) kept.push_back(parts[i].front().seq);
+    if (some) kept.push_back(parts[i].back().seq);
+    // The last one says it all: one before it may be held back, and what was written since is not.
     std::vector<std::int64_t> rest;
-    for (std::size_t j = 1; j < parts[i].size(); ++j) rest.push_back(parts[i][j].seq);
+    for (std::size_t j = 0; j + 1 < parts[i].size(); ++j) rest.push_back(parts[i][j].seq);
     void_entries(db_, writer_.local(), rest);
-    rewrite_entry(db_, writer_.local(), parts[i].front().seq, folded[i]);
+    rewrite_entry(db_, writer_.local(), parts[i].back().seq, folded[i]);
   }
   replace_entries(std::move(kept));
+  if (is_another) forget_refusals(db_, writer_.local(), theirs_.key, "retried");
 }
 
 // Lays one pending change of a column over another value than it was made on: the
