@@ -35,6 +35,8 @@ class Meeting {
 
  private:
   bool they_have_row() const { return !theirs_.deletes || theirs_.replaces; }
+  // Whether mine is the insert of a row that the hub had deleted: then it has a base.
+  bool restores_row() const { return entries_.front().op == LogOp::kInsert && !entries_.front().old.empty(); }
   bool update_wins() const { return writer_.table().deletes == DeleteRule::kUpdateWins; }
   std::int64_t corrected(std::int64_t at_ms) const { return at_ms == 0 ? 0 : at_ms + offset_ms_; }
   void their_delete();
@@ -88,7 +90,7 @@ void Meeting::run(std::span<const std::int64_t> seqs, std::span<const std::int64
     void_entries(db_, writer_.local(), seqs_);
     replace_entries({});
     write(theirs_.cells);
-  } else if (!mine_.base_exists) {
+  } else if (!mine_.base_exists && !(restores_row() && theirs_.replaces)) {
     their_row_on_my_insert();
   } else {
     columns(segments);
@@ -116,6 +118,10 @@ void Meeting::their_delete() {
   void_entries(db_, writer_.local(), seqs_);
   if (is_changed_here && !origin_.own && update_wins()) {
     mine_.base_exists = false;
+    // The row that the hub had stays the base: others may insert it again, too.
+    for (std::size_t i = 0; i < mine_.columns.size(); ++i) {
+      if (!mine_.columns[i].touched) mine_.columns[i] = {true, (*present_)[i], mine_.at_ms};
+    }
     replace_entries({append_entry(db_, writer_.local(), theirs_.key, mine_, true)});
     return;
   }
