@@ -1,8 +1,9 @@
-"""What policies must stand beside the pairs (test_pairs.py): rows that come back on several devices."""
+"""What policies must stand beside the pairs (test_pairs.py): rows that come back on several devices, expressions that do
+not end."""
 
 import pytest
 
-from support import Fleet
+from support import Device, Fleet
 
 
 @pytest.fixture
@@ -51,4 +52,48 @@ def test_a_row_that_is_inserted_again_and_refused_keeps_its_base(things: Fleet) 
     till.sync()
     things.settle()
     assert things.database.sql("select amount, price::text, note from things") == [(19, "4.00", None)]
+    things.assert_equal("things")
+
+
+DIGITS = "(values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
+FOR_EVER = ", ".join(f"{DIGITS} t{i}" for i in range(12))
+
+
+@pytest.mark.parametrize(
+    "expression, why",
+    [
+        (f"(select count(*) from {FOR_EVER}) || :mine", "it takes too long"),
+        (f"(select sum(length(hex(randomblob(50000)))) from {FOR_EVER}) || :mine", "it takes too long"),
+        ("zeroblob(2000000000) || :mine", "string or blob too big"),
+        ("hex(randomblob(30000000)) || :mine", "string or blob too big"),
+        ("instr(hex(zeroblob(20000000)), hex(zeroblob(8000000)) || '1') || :mine", "string or blob too big"),
+        ("replace(hex(zeroblob(10000)), '0', hex(zeroblob(10000))) || :mine", "string or blob too big"),
+    ],
+    ids=["endless", "endless, with large values", "blob", "random text", "search", "replacement"],
+)
+def test_an_expression_that_is_endless_or_huge_stops_nothing(things: Fleet, expression: str, why: str) -> None:
+    things.database.sql("select tidemark.policy('things', 'note', %s)", [expression])
+    things.hub("insert into things values ('x', 1, 1, 'base'), ('y', 1, 1, 'base')")
+    till = things.device("till", "things")
+    till.sql("update things set note = 'mine', price = '2' where id = 'x'")
+    things.hub("update things set note = 'theirs'")
+    till.sync()
+    things.settle()
+    things.assert_equal("things")
+    assert things.database.value("select note from things where id = 'x'") == "theirs"
+    found = till.sql("select column_name, mine, result, message from tidemark_conflicts")
+    assert found == [("note", "mine", "theirs", f"the expression failed: {why}")]
+    assert till.pending() == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 60_000, 3_000_000])
+def test_an_expression_may_work_on_large_values(things: Fleet, size: int) -> None:
+    things.hub("select tidemark.policy('things', 'note', 'upper(:theirs) || char(10) || replace(:mine, ''a'', ''b'')')")
+    things.hub("insert into things values ('x', 1, 1, '')")
+    till: Device = things.device("till", "things")
+    till.sql("update things set note = ?", ["a" * size + "m"])
+    things.database.sql("update things set note = %s", ["c" * size + "t"])
+    till.sync()
+    things.settle()
+    assert things.database.value("select note from things") == "C" * size + "T\n" + "b" * size + "m"
     things.assert_equal("things")
