@@ -1,5 +1,7 @@
 """What policies must stand beside the pairs (test_pairs.py): rows that come back on several devices, expressions that do
-not end."""
+not end, devices that do not know the hub yet."""
+
+import json
 
 import pytest
 
@@ -97,3 +99,20 @@ def test_an_expression_may_work_on_large_values(things: Fleet, size: int) -> Non
     things.settle()
     assert things.database.value("select note from things") == "C" * size + "T\n" + "b" * size + "m"
     things.assert_equal("things")
+
+
+def test_a_policy_may_be_declared_before_the_hub_is_known(things: Fleet) -> None:
+    things.hub("select tidemark.policy('things', 'amount', null)", "insert into things values ('x', 10, 1, 'base')")
+    till = things.unconnected("till")
+    till.sql("create table things (id text primary key, amount integer, price text, note text)")
+    till.track("things")
+    for column, policy in (("amount", "sum"), ("price", "json"), ("note", "max")):
+        answer = till.value("select tidemark_policy('things', ?, ?)", (column, policy))
+        assert json.loads(answer)[column] == policy
+    till.connect(things.bridge.url)
+    till.sync()
+    assert json.loads(till.value("select policies from tidemark_tables")) == {"amount": "sum", "note": "max"}
+    till.sql("update things set amount = amount - 1")
+    things.hub("update things set amount = amount - 2")
+    till.sync()
+    assert things.database.value("select amount from things") == 7
