@@ -17,7 +17,7 @@ Pending fold(std::span<const LogEntry> entries, std::size_t columns) {
     for (std::size_t i = 0; i < columns; ++i) {
       Pending::Column& column = pending.columns[i];
       if (entry.op == LogOp::kUpdate && !entry.changed[i]) continue;
-      if (!column.touched && entry.op != LogOp::kInsert) column.base = entry.old[i];
+      if (!column.touched && !entry.old.empty()) column.base = entry.old[i];
       column.touched = true;
       column.at_ms = std::max(column.at_ms, entry.at_ms);
     }

@@ -14,7 +14,8 @@ namespace tidemark {
 
 // One row of a log (common/triggers.h). For an update, `old` and `changed` have
 // one entry for each column of the table; for a delete only `old` has; for an
-// insert both are empty.
+// insert both are empty, but if the row was deleted on the hub and is to be there
+// again: then `old` is what the hub had.
 struct LogEntry {
   std::int64_t seq = 0;
   LogOp op = LogOp::kVoid;
@@ -28,7 +29,7 @@ struct Pending {
   // A column that may differ from the hub's value.
   struct Column {
     bool touched = false;
-    Value base;  // the hub's value; meaningless if the row is not on the hub
+    Value base;  // the hub's value; NULL if it never had the row
     std::int64_t at_ms = 0;
   };
 

@@ -1,5 +1,7 @@
 #include "sqlite_extension/expression.h"
 
+#include <algorithm>
+#include <chrono>
 #include <new>
 #include <string_view>
 
@@ -9,9 +11,15 @@
 namespace tidemark::device {
 namespace {
 
-constexpr int kInstructionsAtOnce = 10'000;
-constexpr int kMostRounds = 1'000;  // ten million instructions: some tenths of a second
-constexpr int kMaxValueBytes = 64 << 20;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kInstructionsAtOnce = 100;  // one of them may be a function of large values
+constexpr std::chrono::milliseconds kMostTime{500};
+// SQLite does not stop inside a function, so values may not become much larger than those
+// that are given: instr of some megabytes takes minutes.
+constexpr std::size_t kMaxValueBytes = 64 << 20;
+constexpr std::size_t kSmallBytes = 256 << 10;
+constexpr std::size_t kMostGrowth = 4;
 
 constexpr char kHint[] = "It must be one value that SQLite can work out from :base, :mine and :theirs alone.";
 
@@ -21,7 +29,7 @@ int only_values(void*, int action, const char*, const char* function, const char
   return action == SQLITE_SELECT || is_function ? SQLITE_OK : SQLITE_DENY;
 }
 
-int count_down(void* rounds) { return --*static_cast<int*>(rounds) < 0; }
+int is_over(void* end) { return Clock::now() > *static_cast<Clock::time_point*>(end); }
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidInput, what, kHint); }
 
@@ -33,7 +41,6 @@ Expressions::Expressions() {
       sqlite3_open_v2(":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, nullptr);
   db_.reset(opened);
   if (code != SQLITE_OK) throw std::bad_alloc();
-  sqlite3_limit(opened, SQLITE_LIMIT_LENGTH, kMaxValueBytes);
   sqlite3_set_authorizer(opened, only_values, nullptr);
 }
 
@@ -41,19 +48,23 @@ Expressions::~Expressions() = default;
 
 Value Expressions::evaluate(const std::string& expression, const ValueView& base, const ValueView& mine,
                             const ValueView& theirs) {
+  const std::size_t given = expression.size() + base.bytes.size() + mine.bytes.size() + theirs.bytes.size();
+  sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH,
+                static_cast<int>(std::min(kMaxValueBytes, kSmallBytes + kMostGrowth * given)));
   Statement& statement = prepared(expression);
   statement.bind(1, Value(base));
   statement.bind(2, Value(mine));
   statement.bind(3, Value(theirs));
-  int rounds = kMostRounds;
-  sqlite3_progress_handler(db_.get(), kInstructionsAtOnce, count_down, &rounds);
+  Clock::time_point end = Clock::now() + kMostTime;
+  sqlite3_progress_handler(db_.get(), kInstructionsAtOnce, is_over, &end);
   Value value;
   try {
     statement.step();
     value = statement.value(3);
   } catch (const SqliteError& error) {
     statement.end();
-    refuse("the expression failed: " + std::string(rounds < 0 ? "it takes too long" : error.what()));
+    refuse("the expression failed: " +
+           std::string(error.code() == SQLITE_INTERRUPT ? "it takes too long" : error.what()));
   }
   statement.end();
   return value;

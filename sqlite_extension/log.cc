@@ -68,10 +68,19 @@ LogEntry entry_from(const Statement& row, const LocalTable& table) {
   entry.seq = row.integer(0);
   entry.op = static_cast<LogOp>(row.integer(1));
   entry.at_ms = row.integer(2);
-  if (entry.op == LogOp::kInsert || entry.op == LogOp::kRekeyed) return entry;
+  if (entry.op == LogOp::kRekeyed) return entry;
 
   const std::size_t columns = table.columns.size();
   const int first_value = static_cast<int>(3 + mask_count(columns));
+  if (entry.op == LogOp::kInsert) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      const int value = first_value + static_cast<int>(i);
+      if (row.is_null(value)) continue;
+      entry.old.resize(columns);
+      entry.old[i] = row.value(value);
+    }
+    return entry;
+  }
   entry.changed.resize(columns, true);
   entry.old.resize(columns);
   for (std::size_t i = 0; i < columns; ++i) {
@@ -163,7 +172,7 @@ std::int64_t append_entry(sqlite3* db, const LocalTable& table, const Row& key, 
   int parameter = 3;
   for (const std::int64_t mask : masks) append.bind(parameter++, mask);
   for (const Pending::Column& column : pending.columns) {
-    if (op != LogOp::kInsert && column.touched) append.bind(parameter, column.base);
+    if (column.touched) append.bind(parameter, column.base);
     ++parameter;
   }
   for (const Value& value : key) append.bind(parameter++, value);

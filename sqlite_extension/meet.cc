@@ -35,6 +35,8 @@ class Meeting {
 
  private:
   bool they_have_row() const { return !theirs_.deletes || theirs_.replaces; }
+  // Whether mine is the insert of a row that the hub had deleted: then it has a base.
+  bool restores_row() const { return entries_.front().op == LogOp::kInsert && !entries_.front().old.empty(); }
   bool update_wins() const { return writer_.table().deletes == DeleteRule::kUpdateWins; }
   std::int64_t corrected(std::int64_t at_ms) const { return at_ms == 0 ? 0 : at_ms + offset_ms_; }
   void their_delete();
@@ -88,7 +90,7 @@ void Meeting::run(std::span<const std::int64_t> seqs, std::span<const std::int64
     void_entries(db_, writer_.local(), seqs_);
     replace_entries({});
     write(theirs_.cells);
-  } else if (!mine_.base_exists) {
+  } else if (!mine_.base_exists && !(restores_row() && theirs_.replaces)) {
     their_row_on_my_insert();
   } else {
     columns(segments);
@@ -116,6 +118,10 @@ void Meeting::their_delete() {
   void_entries(db_, writer_.local(), seqs_);
   if (is_changed_here && !origin_.own && update_wins()) {
     mine_.base_exists = false;
+    // The row that the hub had stays the base: others may insert it again, too.
+    for (std::size_t i = 0; i < mine_.columns.size(); ++i) {
+      if (!mine_.columns[i].touched) mine_.columns[i] = {true, (*present_)[i], mine_.at_ms};
+    }
     replace_entries({append_entry(db_, writer_.local(), theirs_.key, mine_, true)});
     return;
   }
@@ -217,6 +223,7 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
   for (const auto& part : parts) folded.push_back(fold(part, count));
 
   std::map<std::size_t, Value> written;
+  bool is_another = false;  // what is pending has other values now
   for (const auto& [place, theirs] : theirs_.cells) {
     Value upstream = theirs;
     bool touched = false;
@@ -233,7 +240,9 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
       }
       upstream = rebase(mine, place, after, upstream);
     }
-    if (!touched || !(upstream == (*present_)[place])) written[place] = upstream;
+    if (touched && upstream == (*present_)[place]) continue;
+    written[place] = upstream;
+    is_another = is_another || folded.back().columns[place].touched;
   }
   std::string refusal;
   if (!try_write(written, refusal)) return give_up(refusal);
@@ -242,13 +251,15 @@ void Meeting::columns(std::span<const std::int64_t> segments) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto& columns = folded[i].columns;
     const bool some = std::any_of(columns.begin(), columns.end(), [](const auto& column) { return column.touched; });
-    if (some) kept.push_back(parts[i].front().seq);
+    if (some) kept.push_back(parts[i].back().seq);
+    // The last one says it all: one before it may be held back, and what was written since is not.
     std::vector<std::int64_t> rest;
-    for (std::size_t j = 1; j < parts[i].size(); ++j) rest.push_back(parts[i][j].seq);
+    for (std::size_t j = 0; j + 1 < parts[i].size(); ++j) rest.push_back(parts[i][j].seq);
     void_entries(db_, writer_.local(), rest);
-    rewrite_entry(db_, writer_.local(), parts[i].front().seq, folded[i]);
+    rewrite_entry(db_, writer_.local(), parts[i].back().seq, folded[i]);
   }
   replace_entries(std::move(kept));
+  if (is_another) forget_refusals(db_, writer_.local(), theirs_.key, "retried");
 }
 
 // Lays one pending change of a column over another value than it was made on: the

@@ -38,15 +38,16 @@ struct Overrides {
   }
 };
 
-Kind kind_of(const TrackedTable& table, const std::string& column) {
+// Why the column cannot have the policy. Of one that the hub has not described yet nobody can tell.
+std::optional<std::string> misfit_in(const TrackedTable& table, const std::string& column, const Policy& policy) {
   const HubColumn* const known = table.hub ? table.hub->find(column) : nullptr;
-  return known ? known->kind : Kind::kText;
+  return known ? misfit_of(policy, known->kind) : std::nullopt;
 }
 
 // A policy that the column cannot have (its type may have changed since) counts as none.
-std::optional<Policy> usable(const std::string& text, Kind kind) {
+std::optional<Policy> usable(const TrackedTable& table, const std::string& column, const std::string& text) {
   auto policy = policy_from(text);
-  if (policy && misfit_of(*policy, kind)) policy.reset();
+  if (policy && misfit_in(table, column, *policy)) policy.reset();
   return policy;
 }
 
@@ -68,7 +69,7 @@ void find_policies(sqlite3* db, TrackedTable& table) {
                                 table.hub ? table.hub->policy : ""};
     std::optional<Policy> policy;
     for (const std::string& one : said) {
-      if (!policy && !one.empty()) policy = usable(one, kind_of(table, column.name));
+      if (!policy && !one.empty()) policy = usable(table, column.name, one);
     }
     table.policies.push_back(policy.value_or(Policy()));
   }
@@ -113,7 +114,7 @@ void override_policy(sqlite3* db, TrackedTable& table, std::string_view column,
     if (parsed->rule == Rule::kExpression) Expressions().check(parsed->expression);
     for (const LocalColumn& candidate : table.local.columns) {
       if (!column.empty() && !same_name(candidate.name, column)) continue;
-      if (const auto misfit = misfit_of(*parsed, kind_of(table, candidate.name))) {
+      if (const auto misfit = misfit_in(table, candidate.name, *parsed)) {
         throw Error(ErrorCode::kInvalidInput,
                     "column \"" + candidate.name + "\" cannot have policy " + *policy + ": " + *misfit,
                     "docs/reconciliation.md lists which policy is for which type.");

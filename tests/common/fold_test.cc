@@ -28,6 +28,13 @@ LogEntry erase(std::int64_t at, const Ints& old) {
   return entry;
 }
 
+// An insert of a row that the hub had and has deleted.
+LogEntry insert_again(std::int64_t at, const Ints& old) {
+  LogEntry entry = insert(at);
+  for (const auto& value : old) entry.old.push_back(integer(*value));
+  return entry;
+}
+
 constexpr auto no = std::nullopt;
 
 struct Case {
@@ -49,6 +56,13 @@ const Case kCases[] = {
      false,
      {},
      {9, 5, 9}},
+    {"a row that is to be there again, then an update: the base is what the hub had",
+     {insert_again(5, {1, 2, 3}), update(6, {4, no, no})},
+     Ints{7, 2, 3},
+     Net::kInsert,
+     false,
+     {1, 2, 3},
+     {6, 5, 5}},
     {"an insert, then a delete", {insert(5), erase(6, {1, 2, 3})}, no, Net::kNothing, false, {}, {6, 6, 6}},
     {"an insert, a delete, an insert",
      {insert(5), erase(6, {1, 2, 3}), insert(7)},
@@ -216,7 +230,7 @@ TEST(Fold, GivesBaseTimesAndNetOf) {
       EXPECT_EQ(column.touched, c.touched_at[i].has_value()) << i;
       if (!column.touched) continue;
       EXPECT_EQ(column.at_ms, *c.touched_at[i]) << i;
-      if (c.base_exists) {
+      if (!c.base.empty()) {
         EXPECT_EQ(column.base, integer(*c.base[i])) << i;
       }
     }

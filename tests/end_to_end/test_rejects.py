@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from conformance import later
 from support import Device, Fleet
 
 SCHEMA = (
@@ -51,6 +52,38 @@ def test_a_reject_is_listed_on_both_sides(shop: Fleet, till: Device) -> None:
     assert shop.database.sql("select * from tidemark.rejects") == []
     shop.settle()
     shop.assert_equal("products")
+
+
+@pytest.mark.parametrize("hub", ["category = 'c'", "price = 3"], ids=["another column", "the same column"])
+def test_a_refused_row_that_was_corrected_goes_also_if_the_hub_has_changed_it(shop: Fleet, till: Device, hub: str) -> None:
+    shop.hub("insert into categories values ('c', null, 'c')", "insert into products values ('p', null, 1)")
+    till.sync()
+    till.sql("update products set price = -1 where id = 'p'")
+    assert till.sync()["rejected"] == 1
+    shop.hub(f"update products set {hub} where id = 'p'")
+    later()
+    till.sql("update products set price = 2 where id = 'p'")
+    assert till.sync()["pushed"] == 1
+    assert till.pending() == [] and open_rejects(till) == {}
+    assert shop.database.value("select price from products") == 2
+    shop.settle()
+    shop.assert_equal("products")
+
+
+def test_a_refused_row_that_a_change_of_the_hub_makes_another_goes_again(shop: Fleet, till: Device) -> None:
+    """A sum that was too little is enough once more has come; what the hub leaves as it was is not asked for again."""
+    shop.hub("alter table stock add check (quantity >= 0)", "select tidemark.policy('stock', 'quantity', 'sum')",
+             "insert into products values ('p', null, 1)", "insert into stock values ('s', 'p', 1), ('t', 'p', 1)")  # fmt: skip
+    shop.database.sql("alter table stock add column note text")
+    till.sql("alter table stock add column note text")
+    till.sync()
+    till.sql("update stock set quantity = quantity - 3")
+    assert till.sync()["rejected"] == 2
+    shop.hub("update stock set quantity = 6 where shop = 's'", "update stock set note = 'n' where shop = 't'")
+    assert [till.sync()["pushed"], till.sync()["rejected"]] == [1, 0]
+    assert till.rows("stock") == [("s", "p", 3, None), ("t", "p", -2, "n")]
+    assert states(till) == [("stock", "t", "rejected")] and list(open_rejects(till)) == ['["t","p"]']
+    assert shop.database.sql("select quantity from stock order by shop") == [(3,), (1,)]
 
 
 def test_what_refers_to_a_rejected_row_waits_and_goes_with_it(shop: Fleet, till: Device) -> None:
