@@ -63,6 +63,12 @@ std::string verdict_of(PushBody& body) {
 
 void check_number(const PushBody& body, const Sender& sender) {
   if (body.number() == sender.last_push + 1) return;
+  if (body.number() > sender.last_push) {  // no copy of the file is ahead of all that have pushed
+    throw Error(ErrorCode::kAhead,
+                "the last push of this device was " + std::to_string(sender.last_push) + ", and this is " +
+                    std::to_string(body.number()) + ": the hub was restored",
+                "Load the tables again.");
+  }
   throw Error(ErrorCode::kForked,
               "push " + std::to_string(body.number()) + " of this device is not the one after its last, " +
                   std::to_string(sender.last_push),

@@ -91,6 +91,22 @@ def test_a_row_that_only_the_device_knows_tells_of_the_restore(shop: Fleet) -> N
     assert lost(one) == [('["d"]', "forgotten too")]
 
 
+def test_a_push_that_the_hub_has_forgotten_tells_of_the_restore(shop: Fleet) -> None:
+    one = shop.device("one", "products")
+    shop.settle()
+    identity = one.identity()
+    back_up(shop)
+    one.sql("insert into products values ('c', 'forgotten', 1)")
+    shop.settle()
+    restore(shop)
+    grow(shop, 2)
+    one.sql("update products set name = 'Apfel' where id = 'a'")
+    one.sync()
+    shop.assert_equal("products")
+    assert lost(one) == [('["c"]', "forgotten")]
+    assert one.identity() == identity
+
+
 @pytest.mark.parametrize("backed_up", ["before the push", "after the push"])
 def test_a_sum_is_counted_once(shop: Fleet, backed_up: str) -> None:
     """The push was accepted and not read back when the hub was restored: to before it, or to after it."""
