@@ -8,6 +8,13 @@
 #include "sqlite_extension/hub.h"
 
 namespace tidemark::device {
+namespace {
+
+// Where PostgreSQL has none.
+constexpr const char* kHint =
+    "Change the row, or run tidemark_retry(id) once the cause is gone; tidemark_resolve(id, 'theirs') takes the hub's.";
+
+}  // namespace
 
 void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int64_t> refused,
           std::span<const std::int64_t> later, const Refusal& refusal) {
@@ -30,7 +37,7 @@ void hold(sqlite3* db, Writer& writer, const Row& key, std::span<const std::int6
   conflict.state = later.empty() ? "open" : "retried";
   conflict.sqlstate = refusal.sqlstate;
   conflict.message = refusal.message;
-  conflict.hint = refusal.hint;
+  conflict.hint = refusal.hint.empty() ? kHint : refusal.hint;
   if (later.empty()) conflict.held = seq;
   record(db, conflict);
 }
