@@ -58,6 +58,10 @@ POLICIES = (
 Statement = tuple[str, tuple]
 Rows = dict[str, list[tuple]]  # the keys that are there, by table
 
+_FREE_COLUMNS = (
+    ("products", "sku"), ("products", "name"), ("products", "price"), ("products", "updated"), ("categories", "name"),
+    ("stock", "note"), ("price_list", "remark"),
+)  # fmt: skip
 _NAMES = ("Käse", "茶", "Brot", "хлеб", "🧀", "it's", 'a "b"', "")
 
 
@@ -107,6 +111,11 @@ class Dice:
         """A counter, and by how much its two columns change."""
         return self.random.choice("abc"), self.random.randrange(-20, 20), Decimal(self.random.randrange(-9999, 9999)).scaleb(-2)
 
+    def policy(self) -> tuple[str, str, str | None]:
+        """A column that is no sum's, and a rule for it; None for none of its own."""
+        table, column = self.random.choice(_FREE_COLUMNS)
+        return table, column, self.random.choice((None, "latest", "hub", "device", "ask", "max", "min"))
+
     def harmless_insert(self, who: str) -> list[Statement]:
         """Inserts that lock nothing that others may want."""
         return [self._insert_category(who, None), self._insert_price(who)]
@@ -125,6 +134,8 @@ class Dice:
             (2, lambda: self._change_price_key(keys)),
             (1, lambda: self._change_product_key(keys)),
             (1, lambda: self._delete_and_insert_again(who, keys)),
+            (1, self._swap_skus),
+            (1, self._move_skus_on),
             (1, lambda: [("update stock set quantity = quantity + 1 where shop_id = ?", (self._shop(),))]),
         ]
         if on_device:
@@ -221,6 +232,18 @@ class Dice:
             return []
         insertion = "insert into products values (?, ?, ?, ?, ?, ?, ?, ?)"
         return [*deletion, (insertion, (deletion[0][1][0], *self._product_values(who, keys)))]
+
+    def _swap_skus(self) -> list[Statement]:
+        one, other = (f"sku {number}" for number in self.random.sample(range(40), 2))
+        self.serial += 1
+        between = f"sku between {self.serial} and {one}"
+        return [("update products set sku = ? where sku = ?", pair) for pair in ((between, one), (one, other), (other, between))]
+
+    def _move_skus_on(self) -> list[Statement]:
+        """A list that is renumbered: each value becomes the next one's, the last first."""
+        first, last = sorted(self.random.sample(range(40), 2))
+        return [("update products set sku = ? where sku = ?", (f"sku {number + 1}", f"sku {number}"))
+                for number in range(last, first - 1, -1)]  # fmt: skip
 
     def _replace_product(self, who: str, keys: Rows) -> list[Statement]:
         key = self.random.choice((self.new_uuid(), self._some(keys, "products") or self.new_uuid()))
