@@ -17,6 +17,17 @@ from support import Bridge, Database, Device, DeviceProcess, FaultProxy, wait_un
 from support.compare import Shape, device_rows
 from support.device import CLOCKS_CAN_BE_WRONG
 
+# An application that keeps an index of its own. A row that a REPLACE deletes fires no trigger: it stays in the index.
+_INDEX = """
+create table index_of_names (id text primary key, name text);
+create trigger index_insert after insert on products begin insert or replace into index_of_names values (new.id, new.name); end;
+create trigger index_update after update on products begin
+  delete from index_of_names where id = old.id;
+  insert or replace into index_of_names values (new.id, new.name);
+end;
+create trigger index_delete after delete on products begin delete from index_of_names where id = old.id; end;
+"""
+
 Sale = tuple[int, str, int, Decimal]  # a number of its own, the counter, and by how much
 
 
@@ -29,6 +40,7 @@ class Till:
     backup: tuple[Device, int, int] | None = None  # a copy of the file, and how many writes and sales it has
     recursive_triggers: bool = False
     sales: list[Sale] = field(default_factory=list)
+    has_index: bool = False
     identities: set[str] = field(default_factory=set)  # the hub's names for it
     copied_at: list[int] = field(default_factory=list)  # how many writes there were when the file was copied
 
@@ -68,7 +80,9 @@ class Tills:
         if self.random.random() < 0.5:
             device.plain_sql("pragma journal_mode = wal")
         wait_until(lambda: self.connected(device), f"{device.name} to enrol")
-        till = Till(device, recursive_triggers=self.random.random() < 0.3)
+        till = Till(device, recursive_triggers=self.random.random() < 0.3, has_index=not is_empty and self.random.random() < 0.3)
+        if till.has_index:
+            device.connection.executescript(_INDEX)
         if is_empty:
             device.track(*TABLES)
         else:
@@ -226,8 +240,8 @@ class Tills:
         self.note(f"{till.name} is copied to {copy.name}")
         till.copied_at.append(len(till.writes))
         self.tills.append(
-            Till(copy, list(till.writes), None, till.recursive_triggers, list(till.sales), set(till.identities),
-                 list(till.copied_at))  # fmt: skip
+            Till(copy, list(till.writes), None, till.recursive_triggers, list(till.sales), till.has_index,
+                 set(till.identities), list(till.copied_at))  # fmt: skip
         )
         self.counts["copies"] += 1
 

@@ -70,6 +70,9 @@ def of_a_till(history: "History", till: "Till", commits: list[Commit], hub: Tabl
         )  # fmt: skip
     lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at, forgotten_in(history, commits))
     problems += [f"{till.name}: {line}" for line in lost]
+    if till.has_index:
+        stale = till.device.sql("select id, p.name, i.name from products p left join index_of_names i using (id) where p.name is not i.name")
+        problems += [f"{till.name}: the application's triggers have not seen {row}" for row in stale]
     integrity = till.device.value("pragma integrity_check")
     return problems if integrity == "ok" else [*problems, f"{till.name}: {integrity}"]
 
