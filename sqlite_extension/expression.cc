@@ -15,12 +15,14 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kInstructionsAtOnce = 100;  // one of them may be a function of large values
 constexpr std::chrono::milliseconds kMostTime{500};
+constexpr int kMostStopped = 10;  // then it is not tried again: there may be ten thousand rows
 // SQLite does not stop inside a function, so values may not become much larger than those
 // that are given: instr of some megabytes takes minutes.
 constexpr std::size_t kMaxValueBytes = 64 << 20;
 constexpr std::size_t kSmallBytes = 256 << 10;
 constexpr std::size_t kMostGrowth = 4;
 
+constexpr char kTooLong[] = "the expression failed: it takes too long";
 constexpr char kHint[] = "It must be one value that SQLite can work out from :base, :mine and :theirs alone.";
 
 // Functions of values, and nothing else: no table, no setting, no recursion.
@@ -48,6 +50,8 @@ Expressions::~Expressions() = default;
 
 Value Expressions::evaluate(const std::string& expression, const ValueView& base, const ValueView& mine,
                             const ValueView& theirs) {
+  int& stopped = stopped_[expression];
+  if (stopped >= kMostStopped) refuse(kTooLong);
   const std::size_t given = expression.size() + base.bytes.size() + mine.bytes.size() + theirs.bytes.size();
   sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH,
                 static_cast<int>(std::min(kMaxValueBytes, kSmallBytes + kMostGrowth * given)));
@@ -63,8 +67,11 @@ Value Expressions::evaluate(const std::string& expression, const ValueView& base
     value = statement.value(3);
   } catch (const SqliteError& error) {
     statement.end();
-    refuse("the expression failed: " +
-           std::string(error.code() == SQLITE_INTERRUPT ? "it takes too long" : error.what()));
+    if (error.code() == SQLITE_INTERRUPT) {
+      ++stopped;
+      refuse(kTooLong);
+    }
+    refuse("the expression failed: " + std::string(error.what()));
   }
   statement.end();
   return value;

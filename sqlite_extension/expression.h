@@ -20,7 +20,8 @@ class Expressions {
   // Throws Error{kInvalidInput} for what is not one value of :base, :mine and :theirs.
   void check(const std::string& expression) { prepared(expression); }
 
-  // Throws as check() does, and Error{kInvalidInput} if it fails or takes too long.
+  // Throws as check() does, and Error{kInvalidInput} if it fails or takes too long; at once
+  // if it has taken too long some times.
   Value evaluate(const std::string& expression, const ValueView& base, const ValueView& mine, const ValueView& theirs);
 
  private:
@@ -31,6 +32,7 @@ class Expressions {
 
   std::unique_ptr<sqlite3, Close> db_;
   std::map<std::string, Statement> statements_;
+  std::map<std::string, int> stopped_;  // how often each has taken too long
 };
 
 }  // namespace tidemark::device

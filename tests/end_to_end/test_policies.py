@@ -2,6 +2,7 @@
 not end, devices that do not know the hub yet."""
 
 import json
+import time
 
 import pytest
 
@@ -86,6 +87,18 @@ def test_an_expression_that_is_endless_or_huge_stops_nothing(things: Fleet, expr
     found = till.sql("select column_name, mine, result, message from tidemark_conflicts")
     assert found == [("note", "mine", "theirs", f"the expression failed: {why}")]
     assert till.pending() == []
+
+
+def test_an_endless_expression_is_not_tried_for_each_of_many_rows(things: Fleet) -> None:
+    things.database.sql("select tidemark.policy('things', 'note', %s)", [f"(select count(*) from {FOR_EVER}) || :mine"])
+    things.hub("insert into things select i::text, 1, 1, 'base' from generate_series(1, 500) i")
+    till = things.device("till", "things")
+    till.sql("update things set note = 'mine'")
+    things.hub("update things set note = 'theirs'")
+    begun = time.monotonic()
+    assert till.sync()["conflicts"] == 500
+    assert time.monotonic() - begun < 100  # half a second for each would be 250
+    things.assert_equal("things")
 
 
 @pytest.mark.parametrize("size", [0, 1, 60_000, 3_000_000])
