@@ -23,6 +23,7 @@ constexpr std::size_t kSmallBytes = 256 << 10;
 constexpr std::size_t kMostGrowth = 4;
 
 constexpr char kTooLong[] = "the expression failed: it takes too long";
+constexpr char kNotTried[] = "the expression was not tried: it took too long for other rows";
 constexpr char kHint[] = "It must be one value that SQLite can work out from :base, :mine and :theirs alone.";
 
 // Functions of values, and nothing else: no table, no setting, no recursion.
@@ -51,7 +52,7 @@ Expressions::~Expressions() = default;
 Value Expressions::evaluate(const std::string& expression, const ValueView& base, const ValueView& mine,
                             const ValueView& theirs) {
   int& stopped = stopped_[expression];
-  if (stopped >= kMostStopped) refuse(kTooLong);
+  if (stopped >= kMostStopped) refuse(kNotTried);
   const std::size_t given = expression.size() + base.bytes.size() + mine.bytes.size() + theirs.bytes.size();
   sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH,
                 static_cast<int>(std::min(kMaxValueBytes, kSmallBytes + kMostGrowth * given)));
