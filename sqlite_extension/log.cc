@@ -140,23 +140,62 @@ void rewrite_entry(sqlite3* db, const LocalTable& table, std::int64_t seq, const
   rewrite.run();
 }
 
-void restamp_logs(sqlite3* db, std::int64_t offset_before_ms, std::int64_t offset_ms, std::int64_t hub_now_ms) {
-  std::vector<std::int64_t> numbers;
-  Statement tables(db, "select number from main.tidemark_table");
-  while (tables.step()) numbers.push_back(tables.integer(0));
-  tables.reset();
-  for (const std::int64_t number : numbers) {
-    // at + ?1 and at + ?2 by the hub's clock are the two; rows that were there before tracking have 0.
-    Statement restamp(db, "update main.tidemark_log_" + std::to_string(number) +
-                              " set at = case"
-                              " when at + ?2 <= ?3 and (?2 >= ?1 or at + ?1 > ?3) then at"
-                              " when at + ?1 <= ?3 then at + ?1 - ?2"
-                              " else ?3 - ?2 end where op <> 0 and at <> 0");
-    restamp.bind(1, offset_before_ms);
-    restamp.bind(2, offset_ms);
-    restamp.bind(3, hub_now_ms);
+namespace {
+
+// The writes up to `heard` have times by the offset of the answer before.
+void restamp_heard(sqlite3* db, const std::string& log, std::int64_t heard, const Clocks& clocks) {
+  Statement move(db, "update " + log + " set at = at + ?2 where seq <= ?1 and op <> 0 and at <> 0");
+  move.bind(1, heard);
+  move.bind(2, clocks.before_ms - clocks.offset_ms);
+  move.run();
+}
+
+void restamp_new(sqlite3* db, const std::string& log, std::int64_t heard, const Clocks& clocks) {
+  std::vector<std::int64_t> seqs;
+  std::vector<std::int64_t> told;
+  // Rows that were there before tracking have 0.
+  Statement list(db, "select seq, at from " + log + " where seq > ?1 and op <> 0 and at <> 0 order by seq");
+  list.bind(1, heard);
+  while (list.step()) {
+    seqs.push_back(list.integer(0));
+    told.push_back(list.integer(1));
+  }
+  list.reset();
+  const std::vector<std::int64_t> made = times_made(told, clocks);
+  Statement restamp(db, "update " + log + " set at = ?2 where seq = ?1");
+  for (std::size_t i = 0; i < seqs.size(); ++i) {
+    if (made[i] == told[i]) continue;
+    restamp.bind(1, seqs[i]);
+    restamp.bind(2, made[i]);
     restamp.run();
   }
+}
+
+}  // namespace
+
+void restamp_logs(sqlite3* db, const Clocks& clocks) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> tables;
+  Statement list(db, "select number, heard from main.tidemark_table");
+  while (list.step()) tables.emplace_back(list.integer(0), list.integer(1));
+  list.reset();
+  for (const auto& [number, heard] : tables) {
+    const std::string log = "main.tidemark_log_" + std::to_string(number);
+    Statement last(db, "select ifnull(max(seq), 0) from " + log);
+    last.step();
+    const std::int64_t seq = last.integer(0);
+    last.reset();
+    if (clocks.before_ms != clocks.offset_ms) restamp_heard(db, log, heard, clocks);
+    if (seq == heard) continue;
+    restamp_new(db, log, heard, clocks);
+    mark_heard(db, number);
+  }
+}
+
+void mark_heard(sqlite3* db, std::int64_t table_number) {
+  Statement note(db, "update main.tidemark_table set heard = (select ifnull(max(seq), 0) from main.tidemark_log_" +
+                         std::to_string(table_number) + ") where number = ?1");
+  note.bind(1, table_number);
+  note.run();
 }
 
 std::int64_t append_entry(sqlite3* db, const LocalTable& table, const Row& key, const Pending& pending, bool present) {
@@ -177,7 +216,9 @@ std::int64_t append_entry(sqlite3* db, const LocalTable& table, const Row& key, 
   }
   for (const Value& value : key) append.bind(parameter++, value);
   append.run();
-  return sqlite3_last_insert_rowid(db);
+  const std::int64_t seq = sqlite3_last_insert_rowid(db);
+  mark_heard(db, table.number);
+  return seq;
 }
 
 }  // namespace tidemark::device

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/fold.h"
 #include "common/table.h"
 #include "sqlite_extension/statement.h"
@@ -57,11 +58,12 @@ void void_entries(sqlite3* db, const LocalTable& table, std::span<const std::int
 // none is touched.
 void rewrite_entry(sqlite3* db, const LocalTable& table, std::int64_t seq, const Pending& pending);
 
-// This machine's clock was set since the last answer: some pending writes have the
-// time of the clock before, and the offset that is known now would make them years
-// old, or of the future. Each gets the later of the two times that it may have been
-// made at and that is not in the future. Offsets are the hub's clock less ours, in ms.
-void restamp_logs(sqlite3* db, std::int64_t offset_before_ms, std::int64_t offset_ms, std::int64_t hub_now_ms);
+// Every row of the log has a time by the offset that is kept. To be called where Tidemark
+// itself appends to a log, or removes its last rows.
+void mark_heard(sqlite3* db, std::int64_t table_number);
+
+// Gives the writes since the answer before the times that they were made at (common/clock.h).
+void restamp_logs(sqlite3* db, const Clocks& clocks);
 
 // Appends a row that says the same as `pending`: an insert, or an update or
 // delete of the row whose old values are the bases. Its seq.

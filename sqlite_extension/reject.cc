@@ -120,8 +120,7 @@ namespace {
 
 // The reject that holds a row back; nullopt if none does.
 std::optional<std::int64_t> reject_of(sqlite3* db, const std::string& table, const std::string& key) {
-  Statement find(db,
-                 "select id from main.tidemark_conflict where table_name = ?1 and key = ?2 and held is not null");
+  Statement find(db, "select id from main.tidemark_conflict where table_name = ?1 and key = ?2 and held is not null");
   find.bind(1, std::string_view(table));
   find.bind(2, std::string_view(key));
   if (!find.step()) return std::nullopt;
@@ -198,6 +197,7 @@ void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq) {
   note.bind(2, seq);
   note.bind(3, std::string_view(table.name));
   note.run();
+  mark_heard(db, table.number);
 }
 
 bool release_waiting(sqlite3* db) {
@@ -231,6 +231,7 @@ void drop_log(sqlite3* db, std::int64_t table_number, std::int64_t upto) {
   drop.bind(1, upto);
   drop.bind(2, table_number);
   drop.run();
+  mark_heard(db, table_number);
 }
 
 }  // namespace tidemark::device

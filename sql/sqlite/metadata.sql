@@ -19,6 +19,7 @@ create table if not exists tidemark_table (
   since       integer not null default -1,  -- commits up to this one are in the loaded rows; -1: none is loaded
   sweep       integer not null default 0,   -- 1: loaded again, rows that the hub no longer has are listed;
                                             -- 2: rows that differ as well (its triggers were missing)
+  heard       integer not null default 0,   -- the log row up to which the times are those of the last answer's clock
   gained      text                          -- JSON array: only these columns are loaded, of the rows that are here
 );
 

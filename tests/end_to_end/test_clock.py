@@ -82,6 +82,47 @@ def test_a_clock_that_jumps_between_two_writes(prices: Fleet, tmp_path: Path, wr
     assert [price(prices, key) for key in "abcd"] == [30, 40, 50, 60]
 
 
+@needs_wrong_clocks
+def test_a_clock_that_was_wrong_for_a_while(prices: Fleet, tmp_path: Path) -> None:
+    """It is right at both syncs. What was written meanwhile was made between what was written before and after."""
+    till = prices.device("till", "prices")
+    prices.settle()
+    till.close()
+    with DeviceProcess(till.path, tmp_path / "clock") as program:
+        program.set_clock(3 * YEAR_S)
+        program.sql("update prices set price = 20 where id = 'a'")
+        program.set_clock(0)
+        program.sql("update prices set price = 20 where id = 'b'")
+        wait_for_the_next_moment(prices)
+        prices.hub("update prices set price = 30 where id in ('a', 'b', 'c')")
+        wait_for_the_next_moment(prices)
+        program.sql("update prices set price = 40 where id = 'd'")
+        program.set_clock(-3 * YEAR_S)
+        program.sql("update prices set price = 40 where id = 'c'")
+        program.set_clock(0)
+        program.sql("select tidemark_sync()")
+    prices.settle()
+    assert [price(prices, key) for key in "abcd"] == [30, 30, 40, 40]
+
+
+def test_what_stays_pending_keeps_its_time(prices: Fleet) -> None:
+    """A pull reads the clock and leaves what is pending. The next one finds it older than that, and it is not wrong."""
+    prices.hub("alter table prices add column note text")
+    one, two = (prices.device(name, "prices") for name in ("one", "two"))
+    prices.settle()
+    one.sql("update prices set price = 20, note = 'mine' where id = 'a'")
+    one.sql("update prices set price = 20 where id = 'b'")
+    wait_for_the_next_moment(prices)
+    two.sql("update prices set price = 30 where id in ('a', 'b')")
+    for _ in range(10):  # longer ago than a clock may be wrong
+        wait_for_the_next_moment(prices)
+    prices.hub("update prices set note = 'theirs' where id = 'a'")
+    one.pull()
+    two.sync()
+    prices.settle()
+    assert [price(prices, key) for key in "ab"] == [30, 30]
+
+
 def wait_for_the_next_moment(fleet: Fleet) -> None:
     """Lets the hub's clock move on by more than an answer may take: so exactly is the offset known."""
     now = fleet.database.value("select clock_timestamp() + interval '600 ms'")
