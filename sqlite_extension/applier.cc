@@ -8,6 +8,15 @@
 #include "sqlite_extension/pushes.h"
 
 namespace tidemark::device {
+namespace {
+
+std::vector<WireTable> wire_tables_in(simdjson::dom::element page) {
+  simdjson::dom::element list;
+  if (page["tables"].get(list) != simdjson::SUCCESS) array_member(page, "tables");
+  return WireReader::tables(list);
+}
+
+}  // namespace
 
 // Where the changes of one of a page's tables go; no writer: nowhere.
 struct Applier::Target {
@@ -34,9 +43,7 @@ Applier::~Applier() = default;
 
 void Applier::log_page(simdjson::dom::element page, std::int64_t have) {
   have_ = have;
-  simdjson::dom::element list;
-  if (page["tables"].get(list) != simdjson::SUCCESS) array_member(page, "tables");
-  const std::vector<WireTable> wire_tables = WireReader::tables(list);
+  const std::vector<WireTable> wire_tables = wire_tables_in(page);
   const std::vector<Target> targets = targets_of(wire_tables);
   WireReader reader(wire_tables);
   WireChange change;
@@ -73,9 +80,7 @@ void Applier::log_page(simdjson::dom::element page, std::int64_t have) {
 }
 
 void Applier::rows_page(simdjson::dom::element page) {
-  simdjson::dom::element list;
-  if (page["tables"].get(list) != simdjson::SUCCESS) array_member(page, "tables");
-  const std::vector<WireTable> wire_tables = WireReader::tables(list);
+  const std::vector<WireTable> wire_tables = wire_tables_in(page);
   const std::vector<Target> targets = targets_of(wire_tables);
   WireReader reader(wire_tables);
   WireChange change;
@@ -152,7 +157,7 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
   const TrackedTable& table = writer.table();
   const bool loads_columns = !table.gained.empty();
   if (table.state == TableState::kNew && seq_ != 0 && !loads_columns) return;  // its rows come with the first load
-  if (seq_ != 0 && seq_ <= table.since) return;              // in the rows that were loaded
+  if (seq_ != 0 && seq_ <= table.since) return;                                // in the rows that were loaded
   ++changes_;
 
   std::vector<ValueView> key(target.key.size());
@@ -175,7 +180,8 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
     // What was pending may have been set aside since this commit's first change of the row.
     const bool is_kept = kept_.count({&writer, lookup}) > 0;
     if (loads_columns && seq_ == 0 && came_or_went(writer, lookup, key)) return;
-    if (is_kept || writer.pending().find(lookup)) return keep(writer, lookup, key, cells, op, change.at_ms.value_or(origin.at_ms));
+    if (is_kept || writer.pending().find(lookup))
+      return keep(writer, lookup, key, cells, op, change.at_ms.value_or(origin.at_ms));
   }
   if (seq_ == 0 && table.sweep == Sweep::kUnlogged && !loads_columns) note_unlogged(writer, key, cells);
   switch (op) {
