@@ -105,6 +105,17 @@ std::vector<LogEntry> read_entries(sqlite3* db, const LocalTable& table, std::sp
   return entries;
 }
 
+Row key_of_entry(sqlite3* db, const LocalTable& table, std::int64_t seq) {
+  Statement find(
+      db, "select " + numbered("k", table.key.size()).substr(2) + " from main." + log_name(table) + " where seq = ?1");
+  find.bind(1, seq);
+  Row key;
+  if (find.step()) {
+    for (std::size_t i = 0; i < table.key.size(); ++i) key.push_back(find.value(static_cast<int>(i)));
+  }
+  return key;
+}
+
 void void_entries(sqlite3* db, const LocalTable& table, std::span<const std::int64_t> seqs) {
   Statement forget(db, "update main." + log_name(table) + " set op = 0 where seq = ?1");
   for (const std::int64_t seq : seqs) {

@@ -51,6 +51,9 @@ LogEntry entry_from(const Statement& row, const LocalTable& table);
 // The entries of these seqs, in their order.
 std::vector<LogEntry> read_entries(sqlite3* db, const LocalTable& table, std::span<const std::int64_t> seqs);
 
+// The key of the row that an entry is about.
+Row key_of_entry(sqlite3* db, const LocalTable& table, std::int64_t seq);
+
 // Makes these log rows void: they say nothing any more.
 void void_entries(sqlite3* db, const LocalTable& table, std::span<const std::int64_t> seqs);
 

@@ -26,7 +26,7 @@ class Refuser {
 
   // When all are refused: those that a missing row stopped may wait for another of them.
   void find_causes() {
-    for (const auto& [table, key] : orphans_) wait_for_parent(db_, tables_, *table, key);
+    for (const auto& [table, key] : orphans_) wait_for_cause(db_, tables_, *table, key);
   }
 
  private:

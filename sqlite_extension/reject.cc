@@ -151,6 +151,13 @@ std::string referred_key(sqlite3* db, const TrackedTable& child, const Row& key,
   return key_json(found);
 }
 
+std::optional<std::size_t> place_in(const std::vector<LocalColumn>& columns, const std::string& name) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (same_name(columns[i].name, name)) return i;
+  }
+  return std::nullopt;
+}
+
 // Whether a reject waits for another, itself or by those that it waits for.
 bool waits_for(sqlite3* db, std::int64_t id, std::int64_t other) {
   Statement find(db,
@@ -161,28 +168,76 @@ bool waits_for(sqlite3* db, std::int64_t id, std::int64_t other) {
   return find.step();
 }
 
+// False if the other waits for this one.
+bool let_wait(sqlite3* db, std::int64_t rejected, std::int64_t cause, const std::string& table,
+              const std::string& key) {
+  if (waits_for(db, cause, rejected)) return false;
+  Statement note(db, "update main.tidemark_conflict set state = 'waiting', waits_for = ?2, hint = ?3 where id = ?1");
+  note.bind(1, rejected);
+  note.bind(2, cause);
+  note.bind(3, std::string_view("It waits for row " + key + " of \"" + table + "\" (conflict " + std::to_string(cause) +
+                                "), and goes when that goes."));
+  note.run();
+  return true;
+}
+
+// Whether, on the hub, the row of a held log entry refers to the row of this key.
+bool refers_on_hub(sqlite3* db, const TrackedTable& child, std::int64_t held, const HubReference& reference,
+                   const LocalTable& parent, const Row& parent_key) {
+  const auto entries = read_entries(db, child.local, std::span(&held, 1));
+  const Pending pending = fold(entries, child.local.columns.size());
+  if (!pending.base_exists) return false;
+  const Row key = key_of_entry(db, child.local, held);
+  const auto present = Writer(db, child).read(views_of(key));
+  for (std::size_t i = 0; i < reference.columns.size(); ++i) {
+    const auto place = child.local.place_of(reference.columns[i]);
+    const auto own = place_in(child.local.key, reference.columns[i]);
+    const auto to = place_in(parent.key, reference.to[i]);
+    if (!to || (!place && !own)) return false;
+    const bool is_as_here = place && !pending.columns[*place].touched;
+    if (is_as_here && !present) return false;
+    const Value& value = own ? key[*own] : is_as_here ? (*present)[*place] : pending.columns[*place].base;
+    if (value != parent_key[*to]) return false;
+  }
+  return true;
+}
+
+// A row that cannot be deleted because another refers to it on the hub: if that one was
+// changed or deleted here, and refused, it waits for that.
+void wait_for_child(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key,
+                    std::int64_t rejected) {
+  for (const TrackedTable& child : tables) {
+    if (!child.hub || child.local.key.empty()) continue;
+    for (const HubReference& reference : child.hub->references) {
+      if (reference.table != table.hub->name) continue;
+      Statement list(db,
+                     "select id, key, held from main.tidemark_conflict where table_name = ?1 and held is not null"
+                     " and id <> ?2");
+      list.bind(1, std::string_view(child.local.name));
+      list.bind(2, rejected);
+      while (list.step()) {
+        if (!refers_on_hub(db, child, list.integer(2), reference, table.local, key)) continue;
+        if (let_wait(db, rejected, list.integer(0), child.local.name, std::string(list.text(1)))) return;
+      }
+    }
+  }
+}
+
 }  // namespace
 
-void wait_for_parent(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key) {
+void wait_for_cause(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key) {
   const auto rejected = reject_of(db, table.local.name, key_json(key));
+  if (!rejected) return;
   Writer writer(db, table);
   const auto present = writer.read(views_of(key));
-  if (!rejected || !present) return;
+  if (!present) return wait_for_child(db, tables, table, key, *rejected);
   for (const HubReference& reference : table.hub->references) {
     const auto parent = std::find_if(tables.begin(), tables.end(),
                                      [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
     if (parent == tables.end() || parent->local.key.empty()) continue;
     const std::string parent_key = referred_key(db, table, key, *present, reference, parent->local);
     const auto cause = parent_key.empty() ? std::nullopt : reject_of(db, parent->local.name, parent_key);
-    if (!cause || cause == rejected) continue;
-    if (waits_for(db, *cause, *rejected)) continue;
-    Statement note(db, "update main.tidemark_conflict set state = 'waiting', waits_for = ?2, hint = ?3 where id = ?1");
-    note.bind(1, *rejected);
-    note.bind(2, *cause);
-    note.bind(3, std::string_view("It waits for row " + parent_key + " of \"" + parent->local.name + "\" (conflict " +
-                                  std::to_string(*cause) + "), and goes when that goes."));
-    note.run();
-    return;
+    if (cause && let_wait(db, *rejected, *cause, parent->local.name, parent_key)) return;
   }
 }
 

@@ -424,6 +424,27 @@ def test_what_a_policys_expression_gives_and_the_hub_refuses(shop: Fleet, till: 
     assert open_rejects(till) == {}
 
 
+@pytest.mark.parametrize("left", ["update products set category = null, price = -1 where id = 'p'",
+                                  "update products set category = 'other', price = -1 where id = 'p'"])  # fmt: skip
+def test_a_parent_cannot_be_deleted_before_its_child_has_left_it(shop: Fleet, till: Device, left: str) -> None:
+    shop.hub("insert into categories values ('c', null, 'c'), ('other', null, 'o')", "insert into products values ('p', 'c', 1)")
+    till.sync()
+    till.sql(left)
+    till.sql("delete from categories where id = 'c'")
+    assert till.sync()["rejected"] == 2
+    rejects = open_rejects(till)
+    assert states(till) == [("categories", "c", "waiting"), ("products", "p", "rejected")]
+    product = rejects['["p"]']
+    hint = till.value("select hint from tidemark_conflicts where id = ?", [rejects['["c"]']])
+    assert hint == f'It waits for row ["p"] of "products" (conflict {product}), and goes when that goes.'
+    till.sql("update products set price = 2 where id = 'p'")
+    assert till.sync()["pushed"] == 2
+    assert till.pending() == []
+    shop.settle()
+    shop.assert_equal("categories", "products")
+    assert [key for (key,) in shop.database.sql("select id from categories")] == ["other"]
+
+
 def test_rejects_that_refer_to_each_other_do_not_wait_for_each_other(fleet: Fleet) -> None:
     fleet.hub(
         "create table emp (id text primary key, dept text not null, name text check (name <> ''))",
