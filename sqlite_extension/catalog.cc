@@ -17,6 +17,9 @@
 namespace tidemark::device {
 namespace {
 
+// Of metadata.sql: another one for each change of a table's shape.
+constexpr char kMetadataVersion[] = "2";
+
 TableState state_named(std::string_view name) {
   if (name == "loading") return TableState::kLoading;
   if (name == "ready") return TableState::kReady;
@@ -84,14 +87,21 @@ std::string_view name_of(TableState state) {
 
 bool has_metadata(sqlite3* db) {
   Statement find(db, "select 1 from main.sqlite_master where type = 'table' and name = 'tidemark_meta'");
-  return find.step();
+  if (!find.step()) return false;
+  find.reset();
+  const std::string version = meta(db, "version").value_or("");
+  if (version == kMetadataVersion) return true;
+  throw Error(ErrorCode::kWrongState,
+              "another build of Tidemark made its tables in this database, in version \"" + version +
+                  "\" of their shape, and this one needs \"" + kMetadataVersion + "\"",
+              "Sync once more with that build, and go on with a new file.");
 }
 
 void ensure_metadata(sqlite3* db) {
   if (has_metadata(db)) return;
   Savepoint savepoint(db);
   execute(db, sql::kMetadata);
-  set_meta(db, "version", "1");
+  set_meta(db, "version", kMetadataVersion);
   make_views(db);
   savepoint.release();
 }

@@ -15,7 +15,7 @@
 
 namespace tidemark::device {
 
-// True once the metadata tables are there.
+// True once the metadata tables are there. Throws Error{kWrongState} for those of another build.
 bool has_metadata(sqlite3* db);
 
 // Makes the metadata tables and the views if they are missing.
