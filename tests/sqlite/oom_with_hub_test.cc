@@ -64,8 +64,10 @@ bool run_without_memory(const Database& db, const std::string& sql, std::int64_t
   fail_allocation(n, false);
   const int code = sqlite3_exec(db.handle(), sql.c_str(), nullptr, nullptr, nullptr);
   const bool failed = memory_is_back();
-  // libcurl does not always say that it was memory that it lacked.
-  EXPECT_TRUE(code == SQLITE_OK || code == SQLITE_NOMEM || (code & 0xFF) == SQLITE_IOERR)
+  // libcurl does not always say that it was memory that it lacked; and it sends a request without
+  // its query where there was none to copy that (parseurlandfillconn).
+  const bool lost_query = std::string(sqlite3_errmsg(db.handle())).find("\"after\" is missing") != std::string::npos;
+  EXPECT_TRUE(code == SQLITE_OK || code == SQLITE_NOMEM || (code & 0xFF) == SQLITE_IOERR || lost_query)
       << sqlite3_errmsg(db.handle()) << ", allocation " << n;
   EXPECT_TRUE(failed || code == SQLITE_OK) << sqlite3_errmsg(db.handle());
   EXPECT_TRUE(sqlite3_get_autocommit(db.handle())) << "a transaction is open, allocation " << n;
