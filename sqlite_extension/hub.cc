@@ -147,22 +147,28 @@ dom::element answer_in(dom::parser& parser, const std::string& body) {
 
 std::int64_t clock_offset_ms(sqlite3* db) { return meta_integer(db, "clock_offset_ms", 0); }
 
+namespace {
+
+std::optional<std::int64_t> number_in(sqlite3* db, const char* key) {
+  if (!meta(db, key)) return std::nullopt;
+  return meta_integer(db, key, 0);
+}
+
+}  // namespace
+
 void Hub::keep_clock_offset(sqlite3* db, std::int64_t hub_now_ms) {
   // The hub read its clock somewhere between our sending and our receiving. An
   // offset that allows for that is kept, so that a slow answer moves no clock.
   const std::int64_t least = hub_now_ms - http_.received_ms();
   const std::int64_t most = hub_now_ms - http_.sent_ms();
-  const bool has_kept = meta(db, "clock_offset_ms").has_value();
-  const std::int64_t kept = clock_offset_ms(db);
-  const std::int64_t offset = std::max(least, std::min(kept, most));
-  const bool has_jumped = has_kept && std::abs(offset - kept) > kClockJumpMs;
+  const auto kept = number_in(db, "clock_offset_ms");
+  const std::int64_t offset = std::max(least, std::min(kept.value_or(0), most));
+  const bool has_jumped = kept && std::abs(offset - *kept) > kClockJumpMs;
   if (has_jumped || !has_told_time_) {
-    std::optional<std::int64_t> heard;
-    if (meta(db, "heard_at")) heard = meta_integer(db, "heard_at", 0);
-    restamp_logs(db, {heard, hub_now_ms, has_jumped ? kept : offset, offset});
+    restamp_logs(db, {number_in(db, "heard_at"), hub_now_ms, has_jumped ? *kept : offset, offset});
     set_meta(db, "heard_at", std::to_string(hub_now_ms));
   }
-  if (offset != kept || !has_kept) set_meta(db, "clock_offset_ms", std::to_string(offset));
+  if (offset != kept) set_meta(db, "clock_offset_ms", std::to_string(offset));
   has_told_time_ = true;
 }
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from support import DeviceProcess, Fault, FaultProxy, Fleet, wait_until
-from support.device import CLOCKS_CAN_BE_WRONG
 
 
 def test_a_slow_answer_does_not_move_the_clock(fleet: Fleet) -> None:
@@ -22,7 +21,6 @@ def test_a_slow_answer_does_not_move_the_clock(fleet: Fleet) -> None:
 
 
 YEAR_S = 365 * 24 * 3600
-needs_wrong_clocks = pytest.mark.skipif(not CLOCKS_CAN_BE_WRONG, reason="libfaketime cannot be loaded beside a sanitizer")
 
 
 @pytest.fixture
@@ -36,7 +34,6 @@ def price(fleet: Fleet, key: str) -> int:
     return fleet.database.value("select price from prices where id = %s", [key])
 
 
-@needs_wrong_clocks
 @pytest.mark.parametrize("wrong_by_s", [3 * YEAR_S, -3 * YEAR_S, 600, -600])
 @pytest.mark.parametrize("syncs_first", [True, False], ids=["known", "not known yet"])
 def test_a_wrong_clock_decides_nothing(prices: Fleet, tmp_path: Path, wrong_by_s: int, syncs_first: bool) -> None:
@@ -60,7 +57,6 @@ def test_a_wrong_clock_decides_nothing(prices: Fleet, tmp_path: Path, wrong_by_s
     assert (price(prices, "a"), price(prices, "b")) == (30, 40)
 
 
-@needs_wrong_clocks
 @pytest.mark.parametrize("wrong_by_s", [3 * YEAR_S, -3 * YEAR_S])
 def test_a_clock_that_jumps_between_two_writes(prices: Fleet, tmp_path: Path, wrong_by_s: int) -> None:
     till = prices.device("till", "prices")
@@ -82,7 +78,6 @@ def test_a_clock_that_jumps_between_two_writes(prices: Fleet, tmp_path: Path, wr
     assert [price(prices, key) for key in "abcd"] == [30, 40, 50, 60]
 
 
-@needs_wrong_clocks
 def test_a_clock_that_was_wrong_for_a_while(prices: Fleet, tmp_path: Path) -> None:
     """It is right at both syncs. What was written meanwhile was made between what was written before and after."""
     till = prices.device("till", "prices")
@@ -129,7 +124,6 @@ def wait_for_the_next_moment(fleet: Fleet) -> None:
     wait_until(lambda: fleet.database.value("select clock_timestamp() > %s", [now]), "the next moment")
 
 
-@needs_wrong_clocks
 def test_a_clock_that_was_wrong_at_the_last_sync(prices: Fleet, tmp_path: Path) -> None:
     """What that sync learned of the clocks is of no use once it is right again: neither for what is
     written then and pushed without a pull, nor for how old a conflict is."""
@@ -154,7 +148,6 @@ def test_a_clock_that_was_wrong_at_the_last_sync(prices: Fleet, tmp_path: Path) 
     assert price(prices, "b") == 30
 
 
-@needs_wrong_clocks
 def test_conflicts_have_the_times_of_the_hubs_clock(fleet: Fleet, tmp_path: Path) -> None:
     fleet.hub("create table t (id text primary key, sku text unique, n integer check (n > 0))")
     fleet.track("t")

@@ -8,7 +8,6 @@ import pytest
 
 from conformance import Hand, head, later
 from support import Bridge, Device, DeviceProcess, Fault, FaultProxy, Fleet
-from support.device import CLOCKS_CAN_BE_WRONG
 
 
 @pytest.fixture
@@ -62,7 +61,6 @@ def test_two_uploads_with_the_reader_in_between(notes: Fleet, one: Device, stamp
     assert [row[0] for row in one.rows("notes")] == ["x", "y"]
 
 
-@pytest.mark.skipif(not CLOCKS_CAN_BE_WRONG, reason="libfaketime cannot be loaded beside a sanitizer")
 @pytest.mark.parametrize("wrong_by_s", [86400, -86400], ids=["2 fast", "3 slow"])
 def test_an_empty_fetch_under_a_wrong_clock(notes: Fleet, one: Device, tmp_path: Path, wrong_by_s: int) -> None:
     """storex 2: a fast reader's clock hides what comes later; storex 3: a slow one brings again what was seen"""

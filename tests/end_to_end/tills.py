@@ -15,7 +15,6 @@ from running import database_was_away, keys_in, outcome, run, run_in
 from shop import EXACT, TABLES, Dice, Statement
 from support import Bridge, Database, Device, DeviceProcess, FaultProxy, wait_until
 from support.compare import Shape, device_rows
-from support.device import CLOCKS_CAN_BE_WRONG
 
 # An application that keeps an index of its own. A row that a REPLACE deletes fires no trigger: it stays in the index.
 _INDEX = """
@@ -247,8 +246,6 @@ class Tills:
 
     def write_with_a_wrong_clock(self) -> None:
         """A program on a machine whose clock is years off, or is set while it runs."""
-        if not CLOCKS_CAN_BE_WRONG:
-            return self.write_on_device()
         till = self.random.choice(self.tills)
         before = self.tables_of(till)
         till.device.close()

@@ -5,13 +5,14 @@ import os
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Sequence
 
 from . import process
-from .paths import DEVICE_EXTENSION, require
+from .paths import DEVICE_EXTENSION, WRONG_CLOCK, require
 
 Row = tuple
 
@@ -154,7 +155,8 @@ class DeviceProcess:
     def set_clock(self, wrong_by_s: int) -> None:
         """Sets the program's clock, and no other, this many seconds ahead or behind."""
         assert self._clock
-        self._clock.write_text(f"{wrong_by_s:+d}")
+        with open(self._clock, "r+b") as file:  # in place: the program has it mapped
+            file.write(struct.pack("q", wrong_by_s))
 
     def begin(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """Starts a statement and does not wait for it."""
@@ -200,26 +202,13 @@ class DeviceProcess:
                     pipe.close()
                 except BrokenPipeError:
                     continue  # the reader was killed with a statement still in the buffer
-        if self._clock:
-            forget_clock(self._process.pid)
-
-
-# The sanitizer's library and libfaketime, loaded into one program, wait for each other for ever.
-CLOCKS_CAN_BE_WRONG = "libasan" not in os.environ.get("LD_PRELOAD", "")
 
 
 def wrong_clock(file: Path) -> dict[str, str]:
-    """The environment of a program whose clock is wrong by what the file says (libfaketime)."""
-    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-    file.write_text("+0")
-    return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
-
-
-def forget_clock(pid: int) -> None:
-    """Removes what libfaketime leaves behind when its program is killed; a later program of the same
-    number would stumble over it."""
-    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
-        Path("/dev/shm", name).unlink(missing_ok=True)
+    """The environment of a program whose clock is wrong by what the file says."""
+    file.write_bytes(struct.pack("q", 0))
+    preloaded = f"{os.environ.get('LD_PRELOAD', '')} {require(WRONG_CLOCK)}".strip()  # a sanitizer comes first
+    return {"LD_PRELOAD": preloaded, "TIDEMARK_WRONG_CLOCK": str(file)}
 
 
 def open_with_extension(path: Path | str) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TIDEMARK_BUILD") or ROOT / "build").resolve()
 
 DEVICE_EXTENSION = BUILD / "sqlite_extension" / "tidemark.so"
+WRONG_CLOCK = BUILD / "tests" / "support" / "wrong_clock.so"
 BRIDGE_PROGRAM = BUILD / "bridge" / "tidemark"
 
 
