@@ -109,9 +109,9 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
   PageReader pages([&hub, &name](const std::string& after) {
     return hub.rows(name, after.empty() ? std::nullopt : std::optional(after));
   });
+  simdjson::dom::parser parser;  // kept, since its memory costs more than the parsing
   while (table.is_loading()) {
     const std::string body = pages.get(table.load_after.value_or(""));
-    simdjson::dom::parser parser;
     const simdjson::dom::element page = parse_body(parser, body);
     const std::int64_t head = integer_member(page, "head");
     std::string_view after;

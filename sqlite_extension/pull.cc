@@ -80,8 +80,7 @@ bool Session::pull_run(PageReader& pages, std::int64_t have) {
 // Applies one page in one transaction. False if the page is not the next one any more.
 bool Session::apply_page(const std::string& asked_after, std::string body, std::int64_t have, PageReader& pages,
                          bool& more) {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element page = parse_body(parser, body);
+  const simdjson::dom::element page = parse_body(page_parser_, body);
   const std::string epoch(text_member(page, "epoch"));
   const std::string schema(text_member(page, "schema"));
   const std::string cursor(text_member(page, "cursor"));
@@ -117,11 +116,8 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
     ApplyScope scope(db_);
     Savepoint savepoint(db_);
     Applier applier(db_, tables, meta(db_, "device").value_or(""));
-    const auto log_earlier = [&applier](const std::vector<OpenCommit::Page>& earlier) {
-      for (const OpenCommit::Page& one : earlier) {
-        simdjson::dom::parser earlier_parser;
-        applier.log_page(parse_body(earlier_parser, one.body), one.have);
-      }
+    const auto log_earlier = [&](const std::vector<OpenCommit::Page>& earlier) {
+      for (const OpenCommit::Page& one : earlier) applier.log_page(parse_body(earlier_parser_, one.body), one.have);
     };
     log_earlier(stored_pages(db_));
     log_earlier(open_.pages);
@@ -171,6 +167,7 @@ void Session::keep_open_commit() {
   } catch (const SqliteError&) {
   }
 }
+
 // The hub's log is not the one we have read: all tables are loaded again.
 void Session::load_everything_again() {
   dom::parser parser;

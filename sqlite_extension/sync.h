@@ -81,6 +81,9 @@ class Session {
   Hub hub_;
   SyncReport report_;
   OpenCommit open_;
+  // Of the page that came last, and of those before it: kept, since their memory costs more than the parsing.
+  simdjson::dom::parser page_parser_;
+  simdjson::dom::parser earlier_parser_;
   std::int64_t last_conflict_ = 0;
 };
 

@@ -1,20 +1,16 @@
 """What the way between hub and device costs: pull, first load and push over HTTP."""
 
-import base64
-import http.client
 import json
-import subprocess
-import threading
+import sqlite3
 import time
-import urllib.request
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from capture_hub import cpu_of, in_slices, timed
 from report import Report
 from support.process import children_of
+from wire import Ear, enrol, fetch_log, fetch_rows, request, unpacked
 from workshop import COLUMNS, HEAD_OFFICE, SHOP, Hub, Workshop, file_bytes, used_bytes
 
 _INSERT = f"insert into {{table}} ({COLUMNS}) select {COLUMNS} from {{source}} where place >= %s and place < %s order by place"
@@ -26,6 +22,7 @@ def measure(workshop: Workshop, report: Report, repetitions: int) -> None:
         pull_and_load(workshop, report, floor_first)
         pull_one_commit(workshop, report, floor_first)
         push(workshop, report, floor_first)
+        push_with_a_bad_row(workshop, report, floor_first)
 
 
 def pull_and_load(workshop: Workshop, report: Report, floor_first: bool) -> None:
@@ -146,6 +143,28 @@ def parts_of_push(workshop: Workshop, report: Report) -> None:
         discard(sender)
 
 
+def push_with_a_bad_row(workshop: Workshop, report: Report, floor_first: bool) -> None:
+    """What a row that the hub refuses costs the 9,999 others of its push."""
+    rows = min(workshop.rows, 10_000)
+
+    def pushed(bad: int) -> dict:
+        with workshop.hub() as hub:
+            hub.sql("alter table products add check (stock >= 0)")
+            sender = workshop.new_file("sender")
+            hub.connect(sender)
+            workshop.run("insert", sender, extension=workshop.extension, rows=rows, seed=SHOP)
+            with closing(sqlite3.connect(sender)) as connection, connection:
+                connection.execute("update products set stock = -1 where rowid = ?", [bad * rows // 2])
+            hub.sql("checkpoint")
+            took, said = called(hub, sender, "tidemark_push()")
+            assert (said["pushed"], said["rejected"]) == (rows - bad, bad), said
+            discard(sender)
+            return took
+
+    took = {bad: pushed(bad) for bad in ((0, 1) if floor_first else (1, 0))}
+    compare(report, "push", f"{rows} rows, one of them refused", "none refused", took[1], took[0] | {"rows": rows}, None)
+
+
 # -- neighbours -----------------------------------------------------------------------------------------
 
 
@@ -184,7 +203,7 @@ def cpu_details(report: Report, name: str, took: dict) -> None:
         report.detail(f"{name}: processor s of the {part}", seconds)
 
 
-def compare(report: Report, part: str, name: str, floor_name: str, ours: dict, floor: dict, bar: float) -> None:
+def compare(report: Report, part: str, name: str, floor_name: str, ours: dict, floor: dict, bar: float | None) -> None:
     report.pair(part, name, floor_name, ours["seconds"], floor["seconds"], bar=bar, rows=floor["rows"],
                 cpu=(ours["cpu"], floor["cpu"]))
 
@@ -198,99 +217,3 @@ def discard(*files: Path) -> None:
     for file in files:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{file}{suffix}").unlink(missing_ok=True)
-
-
-# -- HTTP by hand ---------------------------------------------------------------------------------------
-
-
-@dataclass
-class Pages:
-    seconds: float = 0
-    wire_bytes: int = 0
-    plain_bytes: int = 0
-
-
-class Ear:
-    """Listens in the bridge's place: tells the time, takes one push down and answers that the hub is away."""
-
-    def __init__(self, port: int) -> None:
-        ear = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = json.dumps({"now": int(time.time() * 1000)}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self) -> None:
-                ear.heard_at = time.monotonic()
-                ear.token = self.headers["Authorization"].removeprefix("Bearer ")
-                ear.body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_error(503)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self._server = HTTPServer(("127.0.0.1", port), Handler)
-
-    def __enter__(self) -> "Ear":
-        threading.Thread(target=self._server.serve_forever).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def enrol(hub: Hub) -> str:
-    basic = base64.b64encode(b"till:secret").decode()
-    body, _ = request(hub, "POST", "/v1/devices", f"Basic {basic}", b"{}")
-    return json.loads(body)["token"]
-
-
-def fetch_log(hub: Hub, token: str) -> Pages:
-    return fetch(hub, token, lambda after: f"/v1/log?after={after}", "cursor", "0")
-
-
-def fetch_rows(hub: Hub, token: str) -> Pages:
-    def path(after: str) -> str:
-        return "/v1/tables/products/rows" + (f"?after={after}" if after else "")
-
-    return fetch(hub, token, path, "after", "")
-
-
-def fetch(hub: Hub, token: str, path: Any, member: str, after: str | None) -> Pages:
-    """All pages one after the other on one connection; the time is that of the requests alone."""
-    pages = Pages()
-    connection = http.client.HTTPConnection("127.0.0.1", hub.bridge.port)
-    headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "zstd"}
-    more = True
-    while more:
-        started = time.monotonic()
-        connection.request("GET", path(after), headers=headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        pages.seconds += time.monotonic() - started
-        assert answer.status == 200, body
-        pages.wire_bytes += len(body)
-        text = unpacked(body) if answer.headers.get("Content-Encoding") == "zstd" else body
-        pages.plain_bytes += len(text)
-        page = json.loads(text)
-        after = page[member]
-        more = page["more"] if "more" in page else after is not None
-    connection.close()
-    return pages
-
-
-def request(hub: Hub, method: str, path: str, authorization: str, body: bytes | None = None,
-            headers: dict[str, str] | None = None) -> tuple[bytes, Any]:
-    all_headers = {"Authorization": authorization, "Content-Type": "application/json"} | (headers or {})
-    message = urllib.request.Request(hub.bridge.url + path, body, all_headers, method=method)
-    with urllib.request.urlopen(message, timeout=300) as answer:
-        return answer.read(), answer.headers
-
-
-def unpacked(body: bytes) -> bytes:
-    return subprocess.run(["zstd", "-dc"], input=body, capture_output=True, check=True).stdout
