@@ -30,9 +30,9 @@ struct Applier::Target {
   std::vector<Column> columns;  // by place in the wire's columns
 };
 
-Applier::Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device)
+Applier::Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device, bool fires)
     : db_(db), tables_(tables), device_(std::move(device)), offset_ms_(clock_offset_ms(db)) {
-  if (has_application_triggers(db, tables)) run_.emplace(db);
+  if (fires && has_application_triggers(db, tables)) run_.emplace(db);
   for (const TrackedTable& table : tables) {
     if (table.state == TableState::kRefused || !table.hub) continue;
     writers_.emplace(table.hub->name, std::make_unique<Writer>(db, table, run_ ? &*run_ : nullptr));

@@ -24,8 +24,9 @@ struct TheirChange {
 
 class Applier {
  public:
-  // `tables` must outlive the applier. `device`: this device's id.
-  Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device);
+  // `tables` must outlive the applier. `device`: this device's id. `fires`: the
+  // application's triggers see the changes.
+  Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device, bool fires);
   ~Applier();
 
   // Applies a page of the log that was asked for with `have` (docs/protocol.md). Pages
@@ -35,7 +36,7 @@ class Applier {
   // Applies a page of a first load. Commits up to `head` are in it.
   void rows_page(simdjson::dom::element page);
 
-  // Completes what waits for the end of a commit, and of the transaction.
+  // Completes what waits for the end of a commit, and of the transaction. Throws TriggerRollback.
   void finish();
 
   // How many changes of tracked tables there were.

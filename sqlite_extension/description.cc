@@ -127,10 +127,7 @@ void learn_description(sqlite3* db, TrackedTable& table, const HubTable* hub) {
   table.problem = left_out(table.local, *hub);
   if (table.state == TableState::kRefused) {
     table.state = TableState::kNew;
-    table.load_after.reset();
-    table.since = -1;
-    if (before) table.sweep = std::max(table.sweep, Sweep::kLost);  // what became of its rows meanwhile is not known
-    save_state(db, table);
+    load_again(db, table, before ? Sweep::kLost : table.sweep);  // what became of its rows meanwhile is not known
     return;
   }
   save_state(db, table);

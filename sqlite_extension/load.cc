@@ -102,7 +102,7 @@ void note_seen(sqlite3* db, const TrackedTable& table, simdjson::dom::element pa
 
 }  // namespace
 
-std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
+std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table, bool fires_triggers) {
   std::int64_t loaded = 0;
   int stale_pages = 0;
   const std::string name = table.hub->name;
@@ -144,7 +144,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table) {
     const std::vector<TrackedTable> tables = tracked_tables(db);
     {
       ApplyScope scope(db);
-      Applier applier(db, tables, "");
+      Applier applier(db, tables, "", fires_triggers);
       applier.rows_page(page);
       applier.finish();
       loaded += applier.changes();
@@ -179,6 +179,13 @@ void load_again(sqlite3* db, TrackedTable& table, Sweep sweep) {
   Statement forget(db, "delete from main.tidemark_seen where table_number = ?1");
   forget.bind(1, table.local.number);
   forget.run();
+  save_state(db, table);
+}
+
+void load_again_later(sqlite3* db, TrackedTable& table, Sweep sweep) {
+  // What was loaded so far is not noted as seen.
+  if (table.is_loading() && table.gained.empty()) return load_again(db, table, sweep);
+  table.sweep = std::max(table.sweep, sweep);
   save_state(db, table);
 }
 

@@ -11,13 +11,17 @@ namespace tidemark::device {
 
 // Loads what is left to load of the table. Goes on where an interrupted load
 // stopped. Returns how many rows came.
-// Throws Error{kAhead} where the hub is not the one that this device has read.
-std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table);
+// Throws Error{kAhead} where the hub is not the one that this device has read, and
+// TriggerRollback; then the table is to be found anew.
+std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table, bool fires_triggers);
 
 // Marks a table to be loaded again. Pending changes stay and meet the hub's
 // rows. With Sweep::kLost, rows that the hub no longer has are listed as
 // lost and removed when the load ends. In a transaction of the caller.
 void load_again(sqlite3* db, TrackedTable& table, Sweep sweep);
+
+// The same, but where it is in use the log is read first.
+void load_again_later(sqlite3* db, TrackedTable& table, Sweep sweep);
 
 // Marks columns that the table has gained to be loaded, of the rows that are here and
 // nothing else of them: what else changes comes commit by commit. In a transaction of

@@ -10,6 +10,7 @@
 #include "sqlite_extension/page_reader.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/sync.h"
+#include "sqlite_extension/trigger_run.h"
 
 namespace tidemark::device {
 namespace {
@@ -66,7 +67,11 @@ bool Session::pull_run(PageReader& pages, std::int64_t have) {
       load();
       return true;
     }
-    if (apply_page(after, std::move(body), have, pages, more)) continue;
+    try {
+      if (apply_page(after, std::move(body), have, pages, more)) continue;
+    } catch (const TriggerRollback& rollback) {
+      do_without_triggers(rollback);
+    }
     // Not applied: another connection moved on, or something must be done first.
     pages.forget();
     open_ = {};
@@ -115,7 +120,7 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
   {
     ApplyScope scope(db_);
     Savepoint savepoint(db_);
-    Applier applier(db_, tables, meta(db_, "device").value_or(""));
+    Applier applier(db_, tables, meta(db_, "device").value_or(""), fires_triggers_);
     const auto log_earlier = [&](const std::vector<OpenCommit::Page>& earlier) {
       for (const OpenCommit::Page& one : earlier) applier.log_page(parse_body(earlier_parser_, one.body), one.have);
     };
@@ -139,6 +144,12 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
   transaction.commit();
   open_ = {};
   return true;
+}
+
+// What a trigger of the application ends with a ROLLBACK is applied once more, with no trigger fired for it.
+void Session::do_without_triggers(const TriggerRollback& rollback) {
+  fires_triggers_ = false;
+  set_meta(db_, "trigger_error", rollback.what());
 }
 
 // Moves the pages that are held into the database. False, and nothing done, if

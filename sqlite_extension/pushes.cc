@@ -7,6 +7,7 @@
 #include "common/wire.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/compress.h"
+#include "sqlite_extension/conflicts.h"
 #include "sqlite_extension/reject.h"
 
 namespace tidemark::device {
@@ -30,6 +31,7 @@ class Refuser {
   }
 
  private:
+  void list_unreadable(const TrackedTable& table, simdjson::dom::element change, const Refusal& refusal) const;
   std::int64_t upto(const LocalTable& table) const;
 
   sqlite3* db_;
@@ -56,6 +58,10 @@ void Refuser::refuse(std::size_t place, const Refusal& refusal) {
   const auto table =
       std::find_if(tables_.begin(), tables_.end(), [&](const TrackedTable& t) { return t.hub && t.hub->name == name; });
   if (table == tables_.end()) return;  // no longer tracked here
+  if (table->local.key.size() != change.key.size()) {
+    list_unreadable(*table, element, refusal);
+    return;
+  }
 
   std::deque<std::string> bytes;
   Row key;
@@ -72,6 +78,19 @@ void Refuser::refuse(std::size_t place, const Refusal& refusal) {
   hold(db_, writer, key, std::span(seqs->begin(), first_later), std::span(first_later, seqs->end()), refusal);
   constexpr std::string_view kForeignKeyViolation = "23503";
   if (refusal.sqlstate == kForeignKeyViolation) orphans_.emplace_back(&*table, key);
+}
+
+// The application has renamed the table or rebuilt its key: there is no row to hold.
+void Refuser::list_unreadable(const TrackedTable& table, simdjson::dom::element change, const Refusal& refusal) const {
+  Conflict lost;
+  lost.table = table.local.name;
+  lost.key = simdjson::minify(change.at(2));
+  lost.kind = "lost";
+  lost.mine = Value(ValueView::text(simdjson::minify(change)));
+  lost.sqlstate = refusal.sqlstate;
+  lost.message = "the hub refused this change, and the table is not as it was when it was sent: " + refusal.message;
+  lost.hint = "`mine` is the change as it was sent. Write it again if it is wanted; tidemark_dismiss(id) takes it off.";
+  record(db_, lost);
 }
 
 std::int64_t Refuser::upto(const LocalTable& table) const {

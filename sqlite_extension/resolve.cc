@@ -9,6 +9,7 @@
 #include "common/quote.h"
 #include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/load.h"
 #include "sqlite_extension/open_conflict.h"
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/writer.h"
@@ -187,8 +188,7 @@ void resolve_theirs(sqlite3* db, std::int64_t id) {
   if (conflict.kind == "reject") {
     take_back(db, conflict);
   } else if (conflict.is_refusal()) {
-    conflict.table.sweep = std::max(conflict.table.sweep, Sweep::kLost);  // the hub may have another row by now
-    save_state(db, conflict.table);
+    load_again_later(db, conflict.table, Sweep::kLost);  // the hub may have another row by now
   } else if (conflict.kind != "unique" && conflict.kind != "lost" && !stands(conflict, conflict.theirs)) {
     write_side(db, conflict, conflict.theirs);
   }

@@ -56,8 +56,10 @@ bool Sealer::add(const TrackedTable& table) {
   covered_.emplace_back(table.local.number, *last);
 
   WireTable header{table.hub->name, {}, {}};
-  for (const LocalColumn& column : table.local.key)
-    header.key.push_back({column.name, table.hub->find(column.name)->kind});
+  for (const LocalColumn& column : table.local.key) {
+    const HubColumn& known = *table.hub->find(column.name);
+    header.key.push_back({known.name, known.kind});
+  }
   sent_places_.clear();
   for (std::size_t i = 0; i < table.local.columns.size(); ++i) {
     const HubColumn* const known = table.hub->find(table.local.columns[i].name);

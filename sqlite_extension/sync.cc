@@ -14,6 +14,7 @@
 #include "sqlite_extension/pushes.h"
 #include "sqlite_extension/reject.h"
 #include "sqlite_extension/tracking.h"
+#include "sqlite_extension/trigger_run.h"
 
 namespace tidemark::device {
 namespace {
@@ -131,7 +132,10 @@ void Session::load() {
       table = *now;
     }
     try {
-      report_.pulled += load_table(db_, hub_, table);
+      report_.pulled += load_table(db_, hub_, table, fires_triggers_);
+    } catch (const TriggerRollback& rollback) {
+      do_without_triggers(rollback);
+      return load();
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kAhead) {
         load_everything_again();

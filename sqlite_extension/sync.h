@@ -70,6 +70,7 @@ class Session {
   bool pull_run(class PageReader& pages, std::int64_t have);
   bool apply_page(const std::string& asked_after, std::string body, std::int64_t have, class PageReader& pages,
                   bool& more);
+  void do_without_triggers(const class TriggerRollback& rollback);
   bool store_open_commit();
   void keep_open_commit();
   std::vector<HubTable> learn(simdjson::dom::element answer);
@@ -84,6 +85,7 @@ class Session {
   // Of the page that came last, and of those before it: kept, since their memory costs more than the parsing.
   simdjson::dom::parser page_parser_;
   simdjson::dom::parser earlier_parser_;
+  bool fires_triggers_ = true;
   std::int64_t last_conflict_ = 0;
 };
 

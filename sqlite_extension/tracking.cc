@@ -186,15 +186,20 @@ void refresh_tracking(sqlite3* db) {
         misfit(table.local, *table.hub).empty()) {
       clear_meta(db, "schema");
     }
+    // The application has made it another: a column of its key renamed, or of a type that cannot hold the hub's.
+    if (table.state != TableState::kRefused && table.hub) {
+      table.problem = misfit(table.local, *table.hub);
+      if (!table.problem.empty()) {
+        table.state = TableState::kRefused;
+        save_state(db, table);
+      }
+    }
     const std::size_t known = known_columns(db, table.local.number).size();
     if (known == table.local.columns.size() && triggers_are_current(db, table.local)) continue;
 
     Savepoint savepoint(db);
     // The table was rebuilt, or somebody dropped them: what was written meanwhile is not logged.
-    if (!has_triggers(db, table.local)) {
-      table.sweep = Sweep::kUnlogged;
-      save_state(db, table);
-    }
+    if (!has_triggers(db, table.local)) load_again_later(db, table, Sweep::kUnlogged);
     // Refused when the two first met, and now it may fit.
     if (table.state == TableState::kRefused && !table.hub) clear_meta(db, "schema");
     extend_log(db, table.local, known);

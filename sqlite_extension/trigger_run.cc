@@ -8,6 +8,10 @@
 namespace tidemark::device {
 namespace {
 
+// An OR clause holds for the triggers' statements too: only where none is fired.
+constexpr const char* kExactly = "insert or abort";
+constexpr const char* kAsTheApplication = "insert";
+
 bool has_hidden_rowid(const LocalTable& table) {
   return !table.without_rowid && !table.rowid_alias && !table.rowid_name.empty();
 }
@@ -55,7 +59,7 @@ void TriggerRun::play(const std::vector<TrackedTable>& tables) {
 
   for (const Touched& row : rows_) remove(row);
   for (const Touched& row : rows_) {
-    if (row.before) insert(row, *row.before);
+    if (row.before) insert(row, *row.before, kExactly);
   }
   std::vector<std::pair<const TrackedTable*, std::int64_t>> marks;
   for (const TrackedTable& table : tables) {
@@ -69,7 +73,7 @@ void TriggerRun::play(const std::vector<TrackedTable>& tables) {
   // A row without a rowid of its own gets one that the others have left free.
   for (const bool has_rowid : {true, false}) {
     for (const Touched& row : rows_) {
-      if (row.after && row.after->rowid.has_value() == has_rowid) insert(row, *row.after);
+      if (row.after && row.after->rowid.has_value() == has_rowid) insert(row, *row.after, kExactly);
     }
   }
 }
@@ -93,7 +97,7 @@ void TriggerRun::remove(const Touched& row) const {
   remove.run();
 }
 
-void TriggerRun::insert(const Touched& row, const Image& image) const {
+void TriggerRun::insert(const Touched& row, const Image& image, const char* verb) const {
   const LocalTable& local = row.table->local;
   std::string names;
   std::string values;
@@ -105,8 +109,8 @@ void TriggerRun::insert(const Touched& row, const Image& image) const {
   for (const LocalColumn& column : local.key) add(quote_identifier(column.name));
   for (const LocalColumn& column : local.columns) add(quote_identifier(column.name));
   if (image.rowid) add(local.rowid_name);
-  Statement insert(db_,
-                   "insert into main." + quote_identifier(local.name) + " (" + names + ") values (" + values + ")");
+  Statement insert(
+      db_, std::string(verb) + " into main." + quote_identifier(local.name) + " (" + names + ") values (" + values + ")");
   bind_row(insert, 1, row.key);
   bind_row(insert, static_cast<int>(row.key.size()) + 1, image.columns);
   if (image.rowid) insert.bind(parameter - 1, *image.rowid);
@@ -147,7 +151,7 @@ bool TriggerRun::fire(Touched& row, bool may_wait) const {
     }
     if (!row.before) {
       row.after->rowid.reset();  // a trigger may refuse it, and the next row gets its number
-      insert(row, Image{std::nullopt, row.after->columns});
+      insert(row, Image{std::nullopt, row.after->columns}, kAsTheApplication);
       if (const auto seen = read(*row.table, row.key)) row.after->rowid = seen->rowid;
       return true;
     }
@@ -165,9 +169,11 @@ bool TriggerRun::fire(Touched& row, bool may_wait) const {
     bind_row(update, static_cast<int>(row.key.size()) + 1, values);
     update.run();
   } catch (const SqliteError& error) {
+    const std::string problem = "table \"" + local.name + "\": " + error.what();
+    if (sqlite3_get_autocommit(db_)) throw TriggerRollback(problem);
     if (may_wait && error.is_unique()) return false;
     if (!error.is_constraint() && (error.code() & 0xFF) != SQLITE_ERROR) throw;
-    set_meta(db_, "trigger_error", "table \"" + local.name + "\": " + error.what());
+    set_meta(db_, "trigger_error", problem);
   }
   return true;
 }
@@ -199,7 +205,7 @@ void TriggerRun::undo(const TrackedTable& table, std::int64_t after_seq) const {
       if (entry.changed[i]) image->columns[i] = std::move(entry.old[i]);
     }
     remove(row);
-    insert(row, *image);
+    insert(row, *image, kExactly);
   }
   Statement forget(db_, "delete from main." + log_name(local) + " where seq > ?1");
   forget.bind(1, after_seq);

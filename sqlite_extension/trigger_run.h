@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,12 @@ class Writer;
 // Whether the application has a trigger on one of the tables.
 bool has_application_triggers(sqlite3* db, const std::vector<TrackedTable>& tables);
 
+// A trigger, or an ON CONFLICT ROLLBACK, has ended the whole transaction, and what was applied with it.
+class TriggerRollback : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // Remembers how rows were before they were first touched in a transaction.
 class TriggerRun {
  public:
@@ -30,7 +37,7 @@ class TriggerRun {
 
   // Plays the changes with triggers on. Triggers and foreign keys are off
   // before and after. A change that a trigger refuses stays as the hub has it;
-  // the refusal is kept as "trigger_error" in tidemark_meta.
+  // the refusal is kept as "trigger_error" in tidemark_meta. Throws TriggerRollback.
   void play(const std::vector<TrackedTable>& tables);
 
  private:
@@ -47,7 +54,7 @@ class TriggerRun {
   };
   std::optional<Image> read(const TrackedTable& table, const Row& key) const;
   void remove(const Touched& row) const;
-  void insert(const Touched& row, const Image& image) const;
+  void insert(const Touched& row, const Image& image, const char* verb) const;
   void fire_all();
   bool fire(Touched& row, bool may_wait) const;
   void undo(const TrackedTable& table, std::int64_t after_seq) const;

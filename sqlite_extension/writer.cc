@@ -144,7 +144,8 @@ Statement& Writer::upsert_of(const std::vector<std::size_t>& places, bool only_i
 
   const std::string name = quote_identifier(local().name);
   std::vector<std::size_t> key = all_places(local().key.size());
-  std::string sql = "insert into main." + name + " (" +
+  // The table's own ON CONFLICT clauses are for the application: a row of the hub replaces none and is not left out.
+  std::string sql = "insert or abort into main." + name + " (" +
                     (column_list(local().key, key) + column_list(local().columns, places)).substr(2) + ") values (";
   for (std::size_t i = 0; i < key.size() + places.size(); ++i) sql += (i == 0 ? "?" : ", ?") + std::to_string(i + 1);
   sql += ") on conflict (" + column_list(local().key, key).substr(2) + ") do ";
@@ -171,7 +172,7 @@ Statement& Writer::update_of(const std::vector<std::size_t>& places) {
     sets += (i == 0 ? " set " : ", ") + quote_identifier(local().columns[places[i]].name) + " = ?" +
             std::to_string(local().key.size() + i + 1);
   }
-  return updates_.emplace(places, Statement(db_, "update main." + quote_identifier(local().name) + sets + where_key_))
+  return updates_.emplace(places, Statement(db_, "update or abort main." + quote_identifier(local().name) + sets + where_key_))
       .first->second;
 }
 

@@ -380,6 +380,105 @@ def test_a_table_that_is_renamed_on_the_device(shop: Fleet, till: Device) -> Non
     assert till.sql("select * from tidemark_conflicts") == []
 
 
+def test_a_column_of_the_key_in_another_case(fleet: Fleet) -> None:
+    fleet.hub("create table things (id text primary key, name text)", "insert into things values ('a', 'A')")
+    fleet.track("things")
+    device = fleet.unconnected("device")
+    device.sql("create table things (ID text primary key not null, Name text)")
+    device.connect(fleet.bridge.url)
+    device.track("things")
+    device.sql("insert into things values ('b', 'B')")
+    device.sql("update things set name = 'changed' where id = 'a'")
+    assert device.sync()["rejected"] == 0
+    fleet.settle()
+    assert fleet.database.sql("select * from things order by id") == [("a", "changed"), ("b", "B")]
+
+
+@pytest.mark.parametrize("pending", [True, False])
+def test_a_column_of_the_key_that_is_renamed_on_the_device(shop: Fleet, till: Device, pending: bool) -> None:
+    till.plain_sql("alter table products rename column id to sku")
+    if pending:
+        till.plain_sql("update products set stock = 50 where sku = 'a'")
+    shop.hub("update products set stock = 60 where id = 'b'")
+    till.sync()
+    state, why = problem(till)
+    assert state == "refused" and "sku" in why
+    others_go_on(shop, till)
+    till.plain_sql("alter table products rename column sku to id")
+    till.sync()
+    shop.settle()
+    assert problem(till) == ("ready", None)
+    shop.assert_equal("products")
+    assert till.rows("products", "stock") == [(50 if pending else 5,), (60,)]
+
+
+RENAMES = {"column": "alter table products rename column name to title", "table": "alter table products rename to goods"}
+
+
+@pytest.mark.parametrize("statement", RENAMES.values(), ids=RENAMES)
+def test_a_push_that_is_refused_after_its_table_was_made_another(shop: Fleet, statement: str) -> None:
+    shop.hub("alter table products add check (price >= 0)")
+    with FaultProxy(shop.bridge.port) as line:
+        till = shop.device("till", "products", "other", url=line.url)
+        till.sql("update products set price = '-1' where id = 'a'")
+        line.next(*[Fault.LOSE_ANSWER] * 20, path="POST /v1/log")
+        with pytest.raises(sqlite3.OperationalError):
+            till.sync()
+        line.heal()
+        till.plain_sql(statement)
+        others_go_on(shop, till)
+        assert problem(till)[0] == "refused"
+        ((kind, key, mine, state, hint),) = till.sql("select kind, key, mine, sqlstate, hint from tidemark_conflicts")
+        assert (kind, key, state, "-1" in mine) == ("lost", '["a"]', "23514", True) and hint
+
+
+@pytest.fixture
+def many(fleet: Fleet) -> Fleet:
+    fleet.hub("create table many (id text primary key, n integer, t text)",
+              "insert into many select lpad(i::text, 4, '0'), i, repeat('x', 100) from generate_series(1, 100) i")  # fmt: skip
+    fleet.track("many")
+    return fleet
+
+
+REBUILT = ("create table r (id text primary key, n integer, t text)", "insert into r select * from many", "drop table many",
+           "alter table r rename to many")  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["a refusal is settled", "the triggers are gone", "the hub makes it another"])
+def test_a_half_loaded_table_is_loaded_from_its_beginning(many: Fleet, tmp_path: Path, what: str) -> None:
+    """Rows that came before count as there: none is taken for lost, and none that the hub deletes meanwhile stays."""
+    refused = what == "a refusal is settled"
+    with Bridge(many.database.bridge_dsn(), tmp_path / "small.log", ("--page-bytes", "2000")) as small, FaultProxy(small.port) as line:
+        till = many.unconnected("till")
+        till.sql(f"create table many (id text primary key, n integer {'check (n <> 3)' if refused else ''}, t text)")
+        till.connect(line.url)
+        if what == "the hub makes it another":
+            till.track("many")
+            many.hub("select tidemark.new_epoch()")
+        line.next(*[Fault.NONE] * 3, *[Fault.LOSE_ANSWER] * 20, path="GET /v1/tables/many/rows")
+        with pytest.raises(sqlite3.OperationalError):
+            till.sync() if what == "the hub makes it another" else till.track("many")
+        line.heal()
+        if refused:
+            till.sql("select tidemark_resolve(1, 'theirs')")
+        elif what == "the triggers are gone":
+            for statement in REBUILT:
+                till.plain_sql(statement)
+        else:
+            many.hub("alter table many alter column n type text")
+            till.connect(line.url)
+            with pytest.raises(sqlite3.OperationalError):
+                till.track("nowhere")  # asks for the tables, and hears of it
+            many.hub("delete from many where id = '0001'", "alter table many alter column n type integer using n::integer")
+        till.sync()
+        till.sync()
+        assert till.sql("select key from tidemark_conflicts where kind = 'lost'") == ([('["0001"]',)] if "hub" in what else [])
+        if refused:
+            assert till.value("select count(*) from many") == 99
+        else:
+            many.assert_equal("many")
+
+
 def test_a_column_is_gained_while_the_table_is_loaded_for_the_first_time(shop: Fleet, tmp_path: Path) -> None:
     """The load begins anew, and what was deleted on the hub meanwhile goes here too."""
     shop.hub("insert into products select 'row ' || i, repeat('x', 100), 1, 1 from generate_series(1, 100) i")
