@@ -31,12 +31,7 @@ void list_stranded(sqlite3* db, const TrackedTable& table, std::size_t place) {
   const LocalTable& local = table.local;
   Writer writer(db, table);
   writer.pending().ensure(db);
-  std::string keys;
-  for (std::size_t i = 0; i < local.key.size(); ++i) keys += (i == 0 ? "k" : ", k") + std::to_string(i);
-  Statement list(db, "select distinct " + keys + " from main." + log_name(local) + " where op <> 0");
-  while (list.step()) {
-    Row key;
-    for (std::size_t i = 0; i < local.key.size(); ++i) key.push_back(list.value(static_cast<int>(i)));
+  for (const Row& key : pending_keys(db, local)) {
     const auto key_views = views_of(key);
     const auto* const seqs = writer.pending().find(lookup_of(key_views));
     const auto present = writer.read(key_views);

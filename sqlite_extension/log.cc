@@ -116,6 +116,17 @@ Row key_of_entry(sqlite3* db, const LocalTable& table, std::int64_t seq) {
   return key;
 }
 
+std::vector<Row> pending_keys(sqlite3* db, const LocalTable& table) {
+  std::vector<Row> keys;
+  Statement list(db, "select distinct " + numbered("k", table.key.size()).substr(2) + " from main." + log_name(table) +
+                         " where op <> 0");
+  while (list.step()) {
+    Row& key = keys.emplace_back();
+    for (std::size_t i = 0; i < table.key.size(); ++i) key.push_back(list.value(static_cast<int>(i)));
+  }
+  return keys;
+}
+
 void void_entries(sqlite3* db, const LocalTable& table, std::span<const std::int64_t> seqs) {
   Statement forget(db, "update main." + log_name(table) + " set op = 0 where seq = ?1");
   for (const std::int64_t seq : seqs) {

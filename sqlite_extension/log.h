@@ -54,6 +54,9 @@ std::vector<LogEntry> read_entries(sqlite3* db, const LocalTable& table, std::sp
 // The key of the row that an entry is about.
 Row key_of_entry(sqlite3* db, const LocalTable& table, std::int64_t seq);
 
+// The keys of which anything is pending.
+std::vector<Row> pending_keys(sqlite3* db, const LocalTable& table);
+
 // Makes these log rows void: they say nothing any more.
 void void_entries(sqlite3* db, const LocalTable& table, std::span<const std::int64_t> seqs);
 

@@ -11,6 +11,7 @@
 #include "sqlite_extension/load.h"
 #include "sqlite_extension/policies.h"
 #include "sqlite_extension/reject.h"
+#include "sqlite_extension/vanished.h"
 #include "sqlite_extension/views.h"
 
 namespace tidemark::device {
@@ -199,7 +200,10 @@ void refresh_tracking(sqlite3* db) {
 
     Savepoint savepoint(db);
     // The table was rebuilt, or somebody dropped them: what was written meanwhile is not logged.
-    if (!has_triggers(db, table.local)) load_again_later(db, table, Sweep::kUnlogged);
+    if (!has_triggers(db, table.local)) {
+      list_vanished(db, table);
+      load_again_later(db, table, Sweep::kUnlogged);
+    }
     // Refused when the two first met, and now it may fit.
     if (table.state == TableState::kRefused && !table.hub) clear_meta(db, "schema");
     extend_log(db, table.local, known);

@@ -352,6 +352,26 @@ def test_what_was_written_while_triggers_were_missing_is_listed(shop: Fleet, til
     assert listed == [("lost", "eggs", 1)]  # b came whole from the hub, after its own delete
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_table_that_is_made_anew_and_empty_deletes_nothing_on_the_hub(shop: Fleet, till: Device, refused: bool) -> None:
+    shop.hub("insert into products values ('c', 'cake', 3, 7)", "alter table products add check (price >= 0)")
+    till.sync()
+    till.sql("update products set name = 'changed', price = ? where id = 'a'", ["-1" if refused else "2"])
+    if refused:
+        till.sync()
+    till.sql("insert into products values ('n', 'new', '1', 1)")
+    till.sql("delete from products where id = 'c'")
+    for statement in ("drop table products", "create table products (id text primary key, name text, price text, stock integer)"):
+        till.plain_sql(statement)
+    till.sync()
+    till.sync()
+    shop.assert_equal("products")
+    assert till.rows("products", "id, name") == [("a", "apple"), ("b", "bread")]
+    assert till.sql("select key, hint is not null from tidemark_conflicts where kind = 'lost' order by key") == [('["a"]', 1), ('["n"]', 1)]
+    assert till.sql("select * from tidemark_conflicts where kind = 'reject' and state in ('open', 'waiting')") == []
+    assert till.pending() == []
+
+
 def test_a_row_changed_while_triggers_were_missing(shop: Fleet, till: Device) -> None:
     till.sql("drop trigger tidemark_update_1")
     till.sql("update products set name = 'not logged' where id = 'b'")
