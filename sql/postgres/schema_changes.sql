@@ -68,6 +68,8 @@ begin
       select c.objid as relid where c.classid = 'pg_class'::regclass
       union select relid from pg_partition_ancestors(c.objid) where c.classid = 'pg_class'::regclass
       union select inhparent from pg_inherits where c.classid = 'pg_class'::regclass and inhrelid = c.objid
+      -- A statement on the parent, which the command is told of, does not fire the child's triggers.
+      union select inhrelid from pg_inherits where c.classid = 'pg_class'::regclass and inhparent = c.objid
       union select ev_class from pg_rewrite where c.classid = 'pg_rewrite'::regclass and oid = c.objid) r
     join tidemark._table t on t.relid = r.relid
     -- A dump that is being restored has the tables first, then our rows, then keys and triggers.

@@ -28,7 +28,7 @@ begin
   end if;
   if class.relispartition then
     raise exception 'table "%" is a partition', class.relname
-      using errcode = 'wrong_object_type', hint = 'Track the partitioned table: its partitions come with it.';
+      using errcode = 'wrong_object_type', hint = 'Track the partitioned table instead of it: the partitions come with it.';
   end if;
   if exists (select from pg_inherits where inhrelid = target)
      or class.relkind = 'r' and exists (select from pg_inherits where inhparent = target) then

@@ -120,6 +120,19 @@ drop table ledger_2;
 select check_log('ledger');
 drop table ledger, ledger_1;
 
+-- a tracked table below another: what is written through that one fires no trigger of the tracked one
+create table above (shop int, id int, primary key (shop, id)) partition by list (shop);
+create table above_all (shop int, id int, primary key (shop, id)) partition by list (id);
+create table below (shop int, id int, primary key (shop, id));
+select tidemark.track('below');
+select refusal('alter table above attach partition below for values in (1)');
+select tidemark.untrack('below');
+select tidemark.track('above');
+select tidemark.track('below', "as" => 'beside');
+select refusal('alter table above attach partition below for values in (1)');
+select refusal('alter table above_all attach partition above for values in (7)');
+drop table above, above_all, below;
+
 -- what would make it unsyncable is refused, and the table stays as it is
 select refusal('alter table form add column m money');
 select refusal('alter table form drop constraint shape_pkey');
