@@ -149,17 +149,16 @@ begin
   update tidemark._table t set relid = null
   from pg_event_trigger_dropped_objects() o
   where o.classid = 'pg_class'::regclass and o.objsubid = 0 and o.objid = t.relid;
-  if not found then
-    select o.object_name into partition
-    from pg_event_trigger_dropped_objects() o
-    join tidemark._captured c on c.relid = o.objid
-    where o.classid = 'pg_class'::regclass and o.objsubid = 0
-    limit 1;
-    if partition is not null then
-      raise exception 'table "%" is a partition of a tracked table', partition
-        using errcode = 'object_not_in_prerequisite_state',
-              hint = 'Detach it first: that deletes its rows on devices. Then drop it.';
-    end if;
+  select o.object_name into partition
+  from pg_event_trigger_dropped_objects() o
+  join tidemark._captured c on c.relid = o.objid
+  join tidemark._table t on t.relid = c.root
+  where o.classid = 'pg_class'::regclass and o.objsubid = 0
+  limit 1;
+  if partition is not null then
+    raise exception 'table "%" is a partition of a tracked table', partition
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Detach it first: that deletes its rows on devices. Then drop it.';
   end if;
   delete from tidemark._captured c
   using pg_event_trigger_dropped_objects() o

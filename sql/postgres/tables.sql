@@ -37,7 +37,8 @@ create unique index on tidemark._table (lower(name)) where relid is not null;
 
 -- The relations that have our triggers: tracked tables and their partitions.
 create table tidemark._captured (
-  relid regclass primary key
+  relid regclass primary key,
+  root  regclass not null                     -- the tracked table whose rows it holds
 );
 
 -- Each header (docs/protocol.md, "Tables and changes") that changes were encoded

@@ -54,7 +54,7 @@ begin
     execute format('alter table only %s enable always trigger %I', spec.relation, coalesce(spec.present, spec.name));
   end loop;
   insert into tidemark._captured
-  select distinct t.relation from tidemark._triggers(target) t
+  select distinct t.relation, target from tidemark._triggers(target) t
   on conflict do nothing;
   perform set_config('tidemark.installing', '', true);
   return repaired;

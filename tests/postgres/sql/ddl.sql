@@ -96,6 +96,8 @@ alter table form drop column f, drop column g, drop column h;
 drop function must_give;
 
 -- partitions that come and go with rows
+create table bystander (id int primary key);
+select tidemark.track('bystander');
 create table ledger (shop int, id int, note text, primary key (shop, id)) partition by list (shop);
 create table ledger_1 partition of ledger for values in (1);
 select tidemark.track('ledger');
@@ -115,10 +117,11 @@ select check_log('ledger');
 select refusal('alter table ledger alter shop type int using shop');
 select refusal('alter table ledger alter id type int using -id');
 select refusal('drop table ledger_2');
+select refusal('drop table ledger_2, bystander');
 alter table ledger detach partition ledger_2;
 drop table ledger_2;
 select check_log('ledger');
-drop table ledger, ledger_1;
+drop table ledger, ledger_1, bystander;
 
 -- a tracked table below another: what is written through that one fires no trigger of the tracked one
 create table above (shop int, id int, primary key (shop, id)) partition by list (shop);
