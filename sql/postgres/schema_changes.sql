@@ -42,6 +42,28 @@ begin
 end;
 $$;
 
+-- Notes the columns that a tracked table has now, and forgets the policies of others.
+create function tidemark._note_columns(tracked tidemark._table) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  forgotten text;
+begin
+  for forgotten in
+    delete from tidemark._policy p
+    where p.table_id = tracked.id and p.column_name <> ''
+      and not exists (select from pg_attribute a
+                      where a.attrelid = tracked.relid and a.attname = p.column_name and not a.attisdropped)
+    returning p.column_name
+  loop
+    raise warning 'column "%" of table % is gone, and its policy with it', forgotten, tracked.relid
+      using hint = 'If it has another name now, declare its policy again: tidemark.policy(table, column, policy).';
+  end loop;
+  perform tidemark._note_definition(tracked.relid);
+end;
+$$;
+
 -- After a command that may have changed a tracked table: refuses what would make
 -- it unsyncable, and logs what no statement wrote: new columns, rewritten values,
 -- partitions that come or go with their rows.
@@ -55,7 +77,6 @@ declare
   attached  regclass[];
   relation  regclass;
   name      name;
-  forgotten text;
 begin
   if current_setting('tidemark.installing', true) = 'on' then
     return;
@@ -92,17 +113,7 @@ begin
       perform tidemark._refuse_without_trigger(relation, name);
     end loop;
     perform tidemark._install_triggers(tracked.relid);
-    for forgotten in
-      delete from tidemark._policy p
-      where p.table_id = tracked.id and p.column_name <> ''
-        and not exists (select from pg_attribute a
-                        where a.attrelid = tracked.relid and a.attname = p.column_name and not a.attisdropped)
-      returning p.column_name
-    loop
-      raise warning 'column "%" of table % is gone, and its policy with it', forgotten, tracked.relid
-        using hint = 'If it has another name now, declare its policy again: tidemark.policy(table, column, policy).';
-    end loop;
-    perform tidemark._note_definition(tracked.relid);
+    perform tidemark._note_columns(tracked);
     for relation in
       select leaf from tidemark._leaves(tracked.relid) leaf where leaf = any (attached) or leaf = any (rewritten)
     loop
@@ -137,7 +148,7 @@ $$;
 
 -- Lets go of dropped tables. The rows of a partition that is dropped alone could
 -- not be logged any more. Keeps our triggers. A dropped column may have come again
--- in the same command.
+-- in the same command, or gone with something else: its type, say.
 create function tidemark._after_drop() returns event_trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -145,6 +156,7 @@ as $$
 declare
   partition text;
   renewed   record;
+  tracked   tidemark._table;
 begin
   update tidemark._table t set relid = null
   from pg_event_trigger_dropped_objects() o
@@ -181,6 +193,21 @@ begin
       perform tidemark._refuse_other_keys(renewed.name);
     end if;
     perform tidemark._note_rewrite(leaf) from tidemark._leaves(renewed.relid) leaf;
+  end loop;
+
+  if tg_tag = 'ALTER TABLE' then
+    return;  -- _after_ddl hears of it
+  end if;
+  for tracked in
+    select distinct t.*
+    from pg_event_trigger_dropped_objects() o
+    join tidemark._table t on t.relid = o.objid
+    where o.object_type = 'table column'
+  loop
+    if not exists (select from pg_index i where i.indrelid = tracked.relid and i.indisprimary) then
+      perform tidemark._refuse_other_keys(tracked.name);
+    end if;
+    perform tidemark._note_columns(tracked);
   end loop;
 end;
 $$;

@@ -84,6 +84,29 @@ select refusal($$alter type feeling rename value 'fine' to 'ok'$$);
 drop table felt, felt_by_mood;
 drop type feeling cascade;
 
+-- a column that goes with its type, and comes again; a key's may not go
+create schema types;
+create type types.size as enum ('s', 'm');
+create domain grams as int;
+create table shirt (id text primary key, size types.size, weight grams, name text);
+select tidemark.track('shirt');
+insert into shirt values ('a', 's', 100, 'A'), ('b', 'm', null, 'B');
+select tidemark.policy('shirt', 'size', 'ask');
+drop schema types cascade;
+select column_name from tidemark._policy join tidemark._table t on t.id = table_id where t.name = 'shirt';
+alter table shirt add column size text default 'x';
+select check_log('shirt');
+drop domain grams cascade;
+alter table shirt add column weight int;
+select check_log('shirt');
+create domain label as text;
+create table labelled (id label, shop int, note label, primary key (shop, id));
+select tidemark.track('labelled');
+select refusal('drop domain label cascade');
+select tidemark.untrack('labelled');
+drop domain label cascade;
+drop table shirt, labelled;
+
 -- a default that cannot be told without an insert
 create function must_give(what text) returns numeric immutable language plpgsql as
   $$ begin raise exception '% must be given', what using errcode = 'object_not_in_prerequisite_state'; end $$;
