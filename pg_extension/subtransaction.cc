@@ -4,18 +4,28 @@ namespace tidemark::pg {
 
 std::string sqlstate_text(int sqlstate) { return unpack_sql_state(sqlstate); }
 
+// What a trigger of the hub raises for one row it raises for ever, and a push that is
+// repeated for ever holds back everything behind that row.
 bool is_refusal(int sqlstate) {
+  switch (sqlstate) {
+    case ERRCODE_READ_ONLY_SQL_TRANSACTION:  // a hub that has become a standby
+    case ERRCODE_LOCK_NOT_AVAILABLE:
+    case ERRCODE_OBJECT_IN_USE: return false;
+    case ERRCODE_CONNECTION_DOES_NOT_EXIST:  // a name that dblink does not know
+    case ERRCODE_PROTOCOL_VIOLATION:
+    case ERRCODE_CONFIGURATION_LIMIT_EXCEEDED:  // temp_file_limit
+    case ERRCODE_UNDEFINED_FILE:                // of pg_read_file
+    case ERRCODE_DUPLICATE_FILE: return true;
+    default: break;
+  }
   switch (ERRCODE_TO_CATEGORY(sqlstate)) {
     case ERRCODE_CONNECTION_EXCEPTION:
-    case ERRCODE_INVALID_TRANSACTION_STATE:
     case ERRCODE_TRANSACTION_ROLLBACK:
     case ERRCODE_INSUFFICIENT_RESOURCES:
-    case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
     case ERRCODE_OPERATOR_INTERVENTION:
     case ERRCODE_SYSTEM_ERROR:
     case ERRCODE_SNAPSHOT_TOO_OLD:
-    case ERRCODE_CONFIG_FILE_ERROR:
-    case ERRCODE_INTERNAL_ERROR: return false;
+    case ERRCODE_CONFIG_FILE_ERROR: return false;
     default: return true;
   }
 }

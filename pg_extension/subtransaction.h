@@ -20,9 +20,9 @@ struct Report {
 // "23505"
 std::string sqlstate_text(int sqlstate);
 
-// True for what is wrong with the data or the right to write it, so that the
-// same attempt would fail again; false for what may pass next time (deadlock,
-// serialization failure, disk full, time-out, shutdown) or is a bug of ours.
+// True for what is wrong with the data, the right to write it or what a trigger makes
+// of it, so that the same attempt would fail again; false for what passes by itself
+// or by the operator's hand (deadlock, lock time-out, disk full, shutdown).
 bool is_refusal(int sqlstate);
 
 // Whoever opens one ends it on every way out: a PL/pgSQL block around us takes

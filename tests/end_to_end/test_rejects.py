@@ -471,6 +471,42 @@ def test_settled_conflicts_are_kept_from_when_they_were_settled(shop: Fleet, til
     assert till.value("select state from tidemark_conflicts") == "dismissed"
 
 
+def raise_for(shop: Fleet, parent: str, statement: str) -> None:
+    shop.hub("create sequence numbers",
+             f"create function refuse() returns trigger language plpgsql as $$ begin if new.id = '{parent}' then {statement}; end if; return new; end $$",
+             "create trigger refuse before insert on categories for each row execute function refuse()")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sqlstate, statement",
+    [("55000", "perform currval('numbers')"), ("58P01", "perform pg_read_file('/nowhere')")]
+    + [(code, f"raise exception 'no' using errcode = '{code}'") for code in ("08003", "25001", "53400", "55P04", "XX000")],
+)
+def test_what_a_trigger_of_the_hub_raises_for_one_row_holds_back_no_other(shop: Fleet, till: Device, sqlstate: str, statement: str) -> None:
+    raise_for(shop, "bad", statement)
+    till.sql("insert into categories values ('bad', null, 'bad'), ('good', null, 'good')")
+    report = till.sync()
+    assert (report["pushed"], report["rejected"]) == (1, 1)
+    assert till.sql("select key, sqlstate from tidemark_conflicts") == [('["bad"]', sqlstate)]
+    shop.hub("drop trigger refuse on categories")
+    till.sql("select tidemark_retry(1)")
+    shop.settle()
+    shop.assert_equal("categories")
+
+
+@pytest.mark.parametrize("sqlstate", ["55P03", "55006", "40001", "57014", "53100", "08006"])
+def test_what_may_pass_is_no_reject(shop: Fleet, till: Device, sqlstate: str) -> None:
+    raise_for(shop, "c", f"raise exception 'not now' using errcode = '{sqlstate}'")
+    till.sql("insert into categories values ('c', null, 'c')")
+    with pytest.raises(sqlite3.OperationalError, match="not now"):
+        till.sync()
+    assert till.conflicts() == []
+    shop.hub("drop trigger refuse on categories")
+    assert till.sync()["pushed"] == 1
+    shop.settle()
+    shop.assert_equal("categories")
+
+
 @pytest.mark.parametrize("statement", ["insert into categories values ('new', null, 'new')", "update categories set name = 'other'",
                                        "delete from categories where id = 'c'"])  # fmt: skip
 def test_what_a_trigger_of_the_hub_undoes_without_an_error(shop: Fleet, till: Device, statement: str) -> None:
