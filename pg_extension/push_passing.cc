@@ -31,7 +31,8 @@ UniqueIndexes unique_indexes(const Layout& layout) {
       "exists (select from pg_catalog.pg_constraint c where c.contype = 'f' and c.confrelid = i.indrelid "
       "and a.attnum = any (c.confkey)) "
       "from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum > 0 "
-      "where i.indrelid = $1 and i.indisunique and not i.indisprimary and (a.attnum = any (i.indkey) "
+      "where i.indrelid = $1 and i.indisunique and not i.indisprimary "
+      "and (a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) "
       "or 0 = any (i.indkey) and exists (select from pg_catalog.pg_depend d where d.objid = i.indexrelid "
       "and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = i.indrelid "
       "and d.refobjsubid = a.attnum))",

@@ -43,7 +43,7 @@ join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.numbe
 where i.indisunique and not i.indisprimary and i.indimmediate and i.indisvalid and not i.indnullsnotdistinct
   and i.indpred is null and i.indexprs is null
   and not exists (select from pg_catalog.pg_attribute g
-                  where g.attrelid = i.indrelid and g.attnum = any (i.indkey) and g.attgenerated <> '')
+                  where g.attrelid = i.indrelid and g.attnum = any (i.indkey[0:i.indnkeyatts - 1]) and g.attgenerated <> '')
   and not exists (select from pg_catalog.unnest(i.indcollation) l (oid)
                   join pg_catalog.pg_collation using (oid) where not collisdeterministic)
 order by i.indrelid, c.relname, k.place)sql";

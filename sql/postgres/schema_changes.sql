@@ -100,7 +100,7 @@ begin
     if exists (select from tidemark._leaves(tracked.relid) leaf where leaf = any (rewritten))
        and exists (select from pg_event_trigger_ddl_commands() c
                    join pg_index i on i.indrelid = c.objid and i.indisprimary
-                   cross join unnest(i.indkey::int2[]) k (number)
+                   cross join unnest(i.indkey[0:i.indnkeyatts - 1]) k (number)
                    where c.objid = tracked.relid and tidemark._recasts(c.command, k.number)) then
       perform tidemark._refuse_other_keys(tracked.name);
     end if;
@@ -182,7 +182,7 @@ begin
   where o.object_type = 'trigger' and tidemark._lacks_triggers(c.relid);
 
   for renewed in
-    select t.relid, t.name, a.attnum = any (i.indkey) as in_key
+    select t.relid, t.name, a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) as in_key
     from pg_event_trigger_dropped_objects() o
     join tidemark._table t on t.relid = o.objid
     join pg_attribute a on a.attrelid = t.relid and a.attname = o.address_names[3]
@@ -228,7 +228,7 @@ begin
       union
       select t.oid from made_of join pg_type t on t.typbasetype = type or t.typelem = type
     )
-    select t.relid, t.name, bool_or(a.attnum = any (i.indkey)) as in_key
+    select t.relid, t.name, bool_or(a.attnum = any (i.indkey[0:i.indnkeyatts - 1])) as in_key
     from made_of
     join pg_attribute a on a.atttypid = type and not a.attisdropped and a.attgenerated = ''
     join tidemark._table t on t.relid = a.attrelid

@@ -52,7 +52,7 @@ begin
 
   for found in
     select a.attname, a.attgenerated, format_type(a.atttypid, a.atttypmod) as type, tidemark._kind(a.atttypid) as kind,
-           a.attnum = any (key.indkey) as in_key, coalesce(l.collisdeterministic, true) as deterministic,
+           a.attnum = any (key.indkey[0:key.indnkeyatts - 1]) as in_key, coalesce(l.collisdeterministic, true) as deterministic,
            a.attidentity <> '' or coalesce(pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(', false) as counted
     from pg_attribute a
     left join pg_collation l on l.oid = a.attcollation
@@ -197,7 +197,8 @@ begin
   end if;
 
   for found_column in
-    select a.attname, a.attgenerated <> '' as is_generated, a.attnum = any (i.indkey) as in_key, tidemark._kind(a.atttypid) as kind
+    select a.attname, a.attgenerated <> '' as is_generated, a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) as in_key,
+           tidemark._kind(a.atttypid) as kind
     from pg_attribute a
     join pg_index i on i.indrelid = a.attrelid and i.indisprimary
     where a.attrelid = target and a.attnum > 0 and not a.attisdropped and (wanted = '' or a.attname = wanted)

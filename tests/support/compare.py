@@ -38,7 +38,7 @@ def shape_of(database: Database, table: str) -> Shape:
              join pg_type t on t.oid = a.atttypid
              left join pg_type b on b.oid = nullif(t.typbasetype, 0)
              left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-             left join lateral unnest(i.indkey::int2[]) with ordinality k(attnum, place) on k.attnum = a.attnum
+             left join lateral unnest(i.indkey[0:i.indnkeyatts - 1]) with ordinality k(attnum, place) on k.attnum = a.attnum
             where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
             order by a.attnum""",
         [quoted(table)],
