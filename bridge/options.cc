@@ -47,6 +47,7 @@ Options parse_options(int argc, char** argv) {
   serve.footer("Each option can also be given by the environment variable in its line.");
 
   const CLI::Range seconds(0.01, 86400.0, "SECONDS");
+  const CLI::Validator some([](std::string& bytes) { return bytes == "0" ? "must be more than 0" : ""; }, "");
   serve.add_option("--postgres", options.database.dsn, "libpq's connection string of the hub's database")
       ->envname("TIDEMARK_POSTGRES")
       ->required();
@@ -63,6 +64,7 @@ Options parse_options(int argc, char** argv) {
   serve.add_option("--max-body", options.limits.max_body, "largest push, before and after decompression (64MiB …)")
       ->envname("TIDEMARK_MAX_BODY")
       ->transform(CLI::AsSizeValue(false))
+      ->check(some)
       ->capture_default_str();
   serve.add_option("--page-bytes", options.routes.page_bytes, "size of a page that a device reads")
       ->envname("TIDEMARK_PAGE_BYTES")

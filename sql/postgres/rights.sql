@@ -5,6 +5,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if role is null then
+    raise exception 'no role is given' using errcode = 'null_value_not_allowed', hint = 'Name the role that the bridge connects as.';
+  end if;
   execute format('grant usage on schema tidemark to %s', role);
   execute format('grant execute on function tidemark.enrol(text, text, text), tidemark.enrol_again(text, text), '
                  'tidemark.device_status(text), tidemark.seen(text, text), tidemark.table_list(text), '

@@ -100,6 +100,9 @@ declare
   wire_name text := coalesce("as", (select relname from pg_class where oid = target));
   present   tidemark._table;
 begin
+  if target is null then
+    raise exception 'no table is given' using errcode = 'null_value_not_allowed', hint = 'Name a table of your own.';
+  end if;
   if not tidemark._caller_owns(target) then
     raise exception 'must be owner of table %', target
       using errcode = 'insufficient_privilege', hint = 'Ask its owner, or a superuser, to track it.';

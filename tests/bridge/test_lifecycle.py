@@ -64,6 +64,7 @@ def test_it_tells_its_version() -> None:
         (["serve", "--postgres", "dbname=x", "--listen", "::1:80"], "not HOST:PORT"),
         (["serve", "--postgres", "dbname=x", "--listen", "192.0.2.1:1"], "cannot listen on"),
         (["serve", "--postgres", "dbname=x", "--connections", "0"], "--connections"),
+        (["serve", "--postgres", "dbname=x", "--max-body", "0"], "--max-body: must be more than 0"),
         (["serve", "--postgres", "dbname=x", "--request-timeout", "-1"], "--request-timeout"),
         (["serve", "--postgres", "dbname=x", "--log-level", "loud"], "--log-level"),
         (["serve", "--postgres", "dbname=x", "--tls-cert", "x"], "--tls-key"),

@@ -35,6 +35,8 @@ select t, refusal(format('select tidemark.track(%L)', t))
 from unnest(array['no_key', 'late_key', 'passing', 'light', 'looked', 'kept', 'parent', 'child', 'counted', 'identified',
                   'with_money', 'with_timetz', 'with_composite', 'with_range', 'with_domain', 'cased', 'ruled', 'sqlite_stat',
                   'parts_1', 'made', 'insensitive', 'pg_class', 'tidemark._table', 'information_schema.sql_parts', 'missing']) t;
+select refusal('select tidemark.track(null)');
+select refusal('select tidemark.allow_bridge(null)');
 select refusal($$select tidemark.track('parent', "as" => 'PRODUCTS')$$);
 select refusal($$select tidemark.track('counted', keys => 'maybe')$$);
 select refusal($$select tidemark.track('products', "as" => 'goods')$$);
