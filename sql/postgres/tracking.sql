@@ -113,6 +113,14 @@ begin
             hint = 'none: the key does not count up; given: rows always bring their key; hub: only the hub inserts.';
   end if;
 
+  if exists (select from pg_subscription_rel s
+             where s.srrelid = target or s.srrelid in (select relid from pg_partition_tree(target))) then
+    raise exception 'table % is written by a subscription', target
+      using errcode = 'feature_not_supported',
+            hint = 'What logical replication writes fires no statement trigger, so devices would not get it. '
+                   'Track it on the publisher, or take it out of the publication and refresh the subscription.';
+  end if;
+
   perform tidemark._begin_epoch();
   select * into present from tidemark._table t where t.relid = target;
   if present is not null then

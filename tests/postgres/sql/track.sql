@@ -37,6 +37,15 @@ from unnest(array['no_key', 'late_key', 'passing', 'light', 'looked', 'kept', 'p
                   'parts_1', 'made', 'insensitive', 'pg_class', 'tidemark._table', 'information_schema.sql_parts', 'missing']) t;
 select refusal('select tidemark.track(null)');
 select refusal('select tidemark.allow_bridge(null)');
+set client_min_messages = error;  -- "tables were not subscribed"
+create subscription subscribed connection '' publication published with (connect = false, slot_name = none);
+reset client_min_messages;
+create table replicated (a int primary key) partition by range (a);
+create table replicated_1 partition of replicated for values from (0) to (10);
+insert into pg_subscription_rel select oid, 'replicated_1'::regclass, 'r', null from pg_subscription where subname = 'subscribed';
+select refusal('select tidemark.track($$replicated$$)');
+drop subscription subscribed;
+drop table replicated;
 select refusal($$select tidemark.track('parent', "as" => 'PRODUCTS')$$);
 select refusal($$select tidemark.track('counted', keys => 'maybe')$$);
 select refusal($$select tidemark.track('products', "as" => 'goods')$$);
