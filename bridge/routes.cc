@@ -86,6 +86,7 @@ std::optional<std::string> device_name(const std::string& body) {
 Reply enrol(const Work& work) {
   const Credentials& who = work.call.credentials;
   const auto name = device_name(work.body);
+  bring_log_up_to_date(work.database);  // `head` then covers what the file has pushed under another name
   if (who.scheme == Credentials::Scheme::kBearer) {
     return json(work.database.value(kEnrolAgain, {who.token.c_str(), text_or_null(name)}), 201);
   }

@@ -1,5 +1,7 @@
 #include "sqlite_extension/applier.h"
 
+#include <algorithm>
+
 #include "common/error.h"
 #include "common/reconcile.h"
 #include "sqlite_extension/codec.h"
@@ -32,6 +34,7 @@ struct Applier::Target {
 
 Applier::Applier(sqlite3* db, const std::vector<TrackedTable>& tables, std::string device, bool fires)
     : db_(db), tables_(tables), device_(std::move(device)), offset_ms_(clock_offset_ms(db)) {
+  if (!device_.empty()) device_ = former_device(db).value_or(device_);
   if (fires && has_application_triggers(db, tables)) run_.emplace(db);
   for (const TrackedTable& table : tables) {
     if (table.state == TableState::kRefused || !table.hub) continue;
@@ -131,6 +134,7 @@ std::vector<Applier::Target> Applier::targets_of(const std::vector<WireTable>& t
 void Applier::begin_commit(std::int64_t seq, Origin origin, std::int64_t push) {
   if (seq == seq_) return;  // the rest of a commit that did not fit its page
   end_commit();
+  taken_.clear();
   seq_ = seq;
   origin_ = std::move(origin);
   if (origin_.own) retire_push(push);
@@ -155,16 +159,17 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
   if (!target.writer) return;
   Writer& writer = *target.writer;
   const TrackedTable& table = writer.table();
-  const bool loads_columns = !table.gained.empty();
-  if (table.state == TableState::kNew && seq_ != 0 && !loads_columns) return;  // its rows come with the first load
-  if (seq_ != 0 && seq_ <= table.since) return;                                // in the rows that were loaded
-  ++changes_;
-
   std::vector<ValueView> key(target.key.size());
   for (std::size_t i = 0; i < target.key.size(); ++i) {
     const Target::Column& column = target.key[i];
     key[*column.place] = from_wire(column.kind, column.uuid_as_bytes, change.key[i], bytes_);
   }
+  if (!taken_.empty()) drop_taken(writer, key);
+  const bool loads_columns = !table.gained.empty();
+  if (table.state == TableState::kNew && seq_ != 0 && !loads_columns) return;  // its rows come with the first load
+  if (seq_ != 0 && seq_ <= table.since) return;                                // in the rows that were loaded
+  ++changes_;
+
   Cells cells;
   for (std::size_t i = 0; i < change.columns.size(); ++i) {
     const Target::Column& column = target.columns[change.columns[i]];
@@ -267,9 +272,23 @@ void Applier::retire_push(std::int64_t number) {
   // A push that this file does not know was made by it in a later life, before
   // it was restored from a backup: then it is as foreign as any other.
   if (number == have_ && must_come_whole(db_, number)) needs_own_changes_ = true;
-  origin_.own = drop_confirmed(db_, number);
+  taken_ = find_unknown(db_, number);
+  origin_.own = !taken_.empty() || drop_confirmed(db_, number);
   if (!origin_.own) return;
   for (const auto& [name, writer] : writers_) writer->pending().clear();
+}
+
+// The hub has what the push without an answer said of this row.
+void Applier::drop_taken(Writer& writer, const std::vector<ValueView>& key) {
+  const auto covered = taken_.find(writer.local().number);
+  if (covered == taken_.end()) return;
+  writer.pending().ensure(db_);
+  const std::string lookup = lookup_of(key);
+  const auto* const seqs = writer.pending().find(lookup);
+  if (!seqs) return;
+  const auto later = std::upper_bound(seqs->begin(), seqs->end(), covered->second);
+  void_entries(db_, writer.local(), std::span(seqs->begin(), later));
+  writer.pending().set(lookup, {later, seqs->end()});
 }
 
 }  // namespace tidemark::device

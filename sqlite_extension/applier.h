@@ -59,11 +59,12 @@ class Applier {
   void meet(Writer& writer, const TheirChange& theirs, const std::vector<std::int64_t>& seqs);
   void write(Writer& writer, const TheirChange& theirs);
   void retire_push(std::int64_t number);
+  void drop_taken(Writer& writer, const std::vector<ValueView>& key);
 
   sqlite3* db_;
   const std::vector<TrackedTable>& tables_;
   std::optional<TriggerRun> run_;  // if the application has triggers on these tables
-  std::string device_;
+  std::string device_;  // under whose name the log tells of the pushes on their way
   std::map<std::string, std::unique_ptr<Writer>> writers_;  // by the hub's name
   std::int64_t offset_ms_;
   std::int64_t seq_ = 0;
@@ -73,6 +74,8 @@ class Applier {
   std::deque<std::string> bytes_;
   std::int64_t changes_ = 0;
   std::int64_t have_ = 0;
+  // Of the open commit, if it is a push that had no answer: up to which log row it covers each table.
+  std::map<std::int64_t, std::int64_t> taken_;
   bool needs_own_changes_ = false;
 };
 

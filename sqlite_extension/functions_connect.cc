@@ -7,6 +7,7 @@
 #include "sqlite_extension/functions.h"
 #include "sqlite_extension/network.h"
 #include "sqlite_extension/options.h"
+#include "sqlite_extension/pushes.h"
 #include "sqlite_extension/sync.h"
 #include "sqlite_extension/tracking.h"
 
@@ -53,15 +54,14 @@ void keep_connection(sqlite3* db, const std::string& url, const std::string& use
   Transaction transaction(db);
   ensure_metadata(db);
   const auto epoch = meta(db, "epoch");
+  give_up_identity(db);
   set_meta(db, "url", url);
   set_meta(db, "user", user);
   set_meta(db, "device", enrolment.device);
   set_meta(db, "token", enrolment.token);
   set_meta(db, "ca", text_option(options, "ca"));
   if (const auto timeout = timeout_option(options)) set_meta(db, "timeout", std::to_string(*timeout));
-  // A new identity has pushed nothing: what an old one had on its way is pending again.
-  execute(db, "delete from main.tidemark_push; delete from main.tidemark_sealed");
-  clear_meta(db, "last_push");
+  expect_former_pushes(db, enrolment.head);
   if (!epoch) {
     set_meta(db, "epoch", enrolment.epoch);
     set_meta(db, "cursor", std::to_string(enrolment.head));
@@ -103,9 +103,8 @@ void disconnect(sqlite3_context* context, Arguments) {
   const bool connected = has_metadata(db) && meta(db, "token");
   if (connected) {
     Savepoint savepoint(db);
-    for (const char* key : {"url", "user", "device", "token", "ca", "timeout"}) clear_meta(db, key);
-    execute(db, "delete from main.tidemark_push; delete from main.tidemark_sealed");
-    clear_meta(db, "last_push");
+    give_up_identity(db);
+    for (const char* key : {"url", "user", "token", "ca", "timeout"}) clear_meta(db, key);
     savepoint.release();
   }
   sqlite3_result_int(context, connected);

@@ -141,6 +141,7 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
     return false;  // nothing of it was applied: asked again without `have`
   }
   set_meta(db_, "cursor", cursor);
+  if (!more) forget_former_pushes(db_, meta_integer(db_, "cursor", 0));
   transaction.commit();
   open_ = {};
   return true;
@@ -196,7 +197,7 @@ void Session::load_everything_again() {
   for (const std::int64_t number : accepted_pushes(db_)) {
     if (number <= last_push) drop_confirmed(db_, number);
   }
-  execute(db_, "delete from main.tidemark_push; delete from main.tidemark_sealed");
+  forget_pushes(db_);
   set_meta(db_, "last_push", std::to_string(last_push));
   learn(answer);  // rows of a table that is another now would be taken for its own
   for (TrackedTable& table : tracked_tables(db_)) load_again(db_, table, Sweep::kLost);

@@ -100,6 +100,15 @@ std::int64_t Refuser::upto(const LocalTable& table) const {
   return find.step() ? find.integer(0) : 0;
 }
 
+void forget_push(sqlite3* db, std::int64_t number) {
+  for (const char* sql :
+       {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
+    Statement forget(db, sql);
+    forget.bind(1, number);
+    forget.run();
+  }
+}
+
 }  // namespace
 
 std::optional<SealedPush> unanswered_push(sqlite3* db) {
@@ -155,12 +164,7 @@ std::int64_t accept(sqlite3* db, const std::vector<TrackedTable>& tables, const 
 }
 
 void unseal(sqlite3* db, std::int64_t number) {
-  for (const char* sql :
-       {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
-    Statement forget(db, sql);
-    forget.bind(1, number);
-    forget.run();
-  }
+  forget_push(db, number);
   set_meta(db, "last_push", std::to_string(number - 1));
 }
 
@@ -175,13 +179,49 @@ bool drop_confirmed(sqlite3* db, std::int64_t number) {
                  " where s.number = ?1");
   list.bind(1, number);
   while (list.step()) drop_log(db, list.integer(0), list.integer(1));
-  for (const char* sql :
-       {"delete from main.tidemark_push where number = ?1", "delete from main.tidemark_sealed where number = ?1"}) {
-    Statement forget(db, sql);
-    forget.bind(1, number);
-    forget.run();
-  }
+  list.reset();
+  forget_push(db, number);
   return true;
+}
+
+void give_up_identity(sqlite3* db) {
+  const auto device = meta(db, "device");
+  if (has_pushes(db) && device && !former_device(db)) {
+    set_meta(db, "former_device", *device);
+    execute(db,
+            "update main.tidemark_push set exact = 0, body = null,"
+            " state = case state when 'sealed' then 'unknown' else state end");
+  }
+  clear_meta(db, "device");
+  clear_meta(db, "last_push");
+}
+
+std::optional<std::string> former_device(sqlite3* db) { return meta(db, "former_device"); }
+
+void expect_former_pushes(sqlite3* db, std::int64_t head) {
+  if (former_device(db)) set_meta(db, "former_head", std::to_string(head));
+}
+
+void forget_former_pushes(sqlite3* db, std::int64_t cursor) {
+  if (former_device(db) && cursor >= meta_integer(db, "former_head", 0)) forget_pushes(db);
+}
+
+std::map<std::int64_t, std::int64_t> find_unknown(sqlite3* db, std::int64_t number) {
+  std::map<std::int64_t, std::int64_t> covered;
+  Statement list(db,
+                 "select s.table_number, s.upto from main.tidemark_sealed s join main.tidemark_push p using (number)"
+                 " where p.number = ?1 and p.state = 'unknown'");
+  list.bind(1, number);
+  while (list.step()) covered.emplace(list.integer(0), list.integer(1));
+  list.reset();
+  if (!covered.empty()) forget_push(db, number);
+  return covered;
+}
+
+void forget_pushes(sqlite3* db) {
+  execute(db, "delete from main.tidemark_push; delete from main.tidemark_sealed");
+  clear_meta(db, "former_device");
+  clear_meta(db, "former_head");
 }
 
 std::vector<std::int64_t> accepted_pushes(sqlite3* db) {

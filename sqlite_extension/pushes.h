@@ -1,10 +1,13 @@
 // The pushes of this device: sealed (stored, to be sent in the same bytes until
-// they are answered), accepted (to be read back from the log), gone.
+// they are answered), accepted (to be read back from the log), gone. What was on its
+// way when the file got another identity stays what it is, or is unknown where no
+// answer had come, until the log tells (give_up_identity).
 #pragma once
 
 #include <simdjson.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +49,28 @@ bool drop_confirmed(sqlite3* db, std::int64_t number);
 // The push that is accepted and not read back, if what the hub would say of it is
 // here in the very form in which it would come; 0 if there is none.
 std::int64_t exact_push(sqlite3* db);
+
+// This file will be another device: the log tells of its pushes under the name that it
+// had. To be called before the new name is kept, or when there is none any more.
+void give_up_identity(sqlite3* db);
+
+// The name under which the pushes on their way were made, if it is not the present one.
+std::optional<std::string> former_device(sqlite3* db);
+
+// The new identity's log was this long when it was given: what the former one has pushed is in it.
+void expect_former_pushes(sqlite3* db, std::int64_t head);
+
+// The log has been read as far as `cursor`, and there is no more of it: pushes of the former
+// identity that have not come never will, and what they cover is pending again.
+void forget_former_pushes(sqlite3* db, std::int64_t cursor);
+
+// A push without an answer was found in the log. Which of its changes the hub has is told by the
+// rows that come with it; the others are pending again. Gives the last log row that it covers of
+// each table, by the table's number; empty if there is no such push.
+std::map<std::int64_t, std::int64_t> find_unknown(sqlite3* db, std::int64_t number);
+
+// All pushes on their way are forgotten: what they cover is pending again.
+void forget_pushes(sqlite3* db);
 
 // The pushes that are accepted and not read back, rising.
 std::vector<std::int64_t> accepted_pushes(sqlite3* db);

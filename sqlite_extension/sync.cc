@@ -171,6 +171,11 @@ Session::Outcome Session::push_once() {
   std::optional<SealedPush> push = unanswered_push(db_);
   bool first = false;
   if (!push) {
+    if (former_device(db_)) {
+      throw Error(ErrorCode::kUnavailable,
+                  "the log comes from a standby that does not tell yet what this device has pushed under its former name",
+                  "Sync again later, or ask the bridge that serves the primary.");
+    }
     if (!hub_.has_told_time() && has_pending(db_)) ask_time();
     Transaction transaction(db_);
     push = unanswered_push(db_);  // another connection may have been faster
@@ -251,10 +256,10 @@ Session::Outcome Session::send(const SealedPush& push, bool first) {
 void Session::enrol_again() {
   const Enrolment enrolment = hub_.enrol_again();
   Transaction transaction(db_);
+  give_up_identity(db_);
   set_meta(db_, "device", enrolment.device);
   set_meta(db_, "token", enrolment.token);
-  execute(db_, "delete from main.tidemark_push; delete from main.tidemark_sealed");
-  clear_meta(db_, "last_push");
+  expect_former_pushes(db_, enrolment.head);
   transaction.commit();
 }
 

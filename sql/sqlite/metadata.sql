@@ -40,10 +40,11 @@ create table if not exists tidemark_seen (
   primary key (table_number, key)
 ) without rowid;
 
--- A push that was sealed: waiting for an answer, or accepted and not read back yet.
+-- A push that was sealed: waiting for an answer, or accepted and not read back yet. If tidemark_meta has
+-- `former_device`, it was made under that name, and is in the log up to `former_head` if the hub has it.
 create table if not exists tidemark_push (
   number    integer primary key,
-  state     text not null,                  -- sealed, accepted
+  state     text not null,                  -- sealed, accepted; unknown: of a former name, without an answer
   sealed_at integer not null,               -- ms
   changes   integer not null,
   body      blob,                           -- zstd, until it is answered

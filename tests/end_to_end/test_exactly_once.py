@@ -300,6 +300,80 @@ def test_a_device_that_connects_anew_repeats_nothing(sales: Fleet, state: str) -
     assert all(audit(sales)[(key, "insert")] == 1 for key in ("1", "2"))
 
 
+@pytest.fixture
+def stock(fleet: Fleet) -> Fleet:
+    fleet.hub("create table stock (id text primary key, n integer, note text)",
+              "insert into stock values ('a', 10, 'x'), ('b', 10, 'x'), ('gone', 10, 'x')")  # fmt: skip
+    fleet.track("stock")
+    fleet.hub("select tidemark.policy('stock', 'n', 'sum')", "select tidemark.policy('stock', 'note', 'hub')")
+    return fleet
+
+
+def connect_anew(device: Device, fleet: Fleet, how: str) -> None:
+    """By the address that it has."""
+    url = device.status()["url"]
+    if how == "revoked":
+        fleet.hub(f"select tidemark.revoke_device('{device.identity()}')")
+    else:
+        device.sql("select tidemark_disconnect()")
+    device.connect(url)
+
+
+@pytest.mark.parametrize("how", ["disconnected", "revoked"])
+@pytest.mark.parametrize("state", ["accepted", "answer lost", "request lost"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_sum_is_counted_once_when_its_device_connects_anew(stock: Fleet, how: str, state: str, times: int) -> None:
+    """What was pushed under the former name is found in the log, or is known not to be there."""
+    with FaultProxy(stock.bridge.port) as line:
+        a = stock.device("a", "stock", url=line.url)
+        b = stock.device("b", "stock")
+        b.sql("update stock set n = n - 1 where id = 'a'")
+        b.sync()
+        a.sql("update stock set n = n - 1, note = 'sold' where id = 'a'")
+        a.sql("insert into stock values ('new', 5, 'x')")
+        a.sql("delete from stock where id = 'gone'")
+        if state == "accepted":
+            assert a.push()["pushed"] == 3
+        else:
+            fault = Fault.LOSE_ANSWER if state == "answer lost" else Fault.LOSE_REQUEST
+            line.next(*[fault] * 20, path="POST /v1/log")
+            with pytest.raises(sqlite3.OperationalError):
+                a.push()
+            line.heal()
+        a.sql("update stock set n = n - 2, note = 'sold again' where id = 'a'")
+        a.sql("update stock set n = n - 2 where id = 'new'")
+        b.sql("update stock set n = n - 1 where id = 'b'")
+        b.sync()
+        for _ in range(times):
+            connect_anew(a, stock, how)
+        stock.settle()
+    stock.assert_equal("stock")
+    for device in (a, b):
+        assert device.pending() == []
+        assert device.sql("select * from tidemark_conflicts where state <> 'merged'") == []
+    assert stock.database.sql("select * from stock order by id") == [("a", 6, "sold again"), ("b", 9, "x"), ("new", 3, "x")]
+
+
+def test_what_the_hub_refused_while_the_answer_was_lost_goes_again(stock: Fleet) -> None:
+    """The log has the push without what was refused of it, and does not say that it was."""
+    stock.hub("alter table stock add check (n >= 0)")
+    with FaultProxy(stock.bridge.port) as line:
+        a = stock.device("a", "stock", url=line.url)
+        a.sql("update stock set n = n - 3 where id = 'a'")
+        a.sql("update stock set n = n - 30 where id = 'b'")
+        line.next(*[Fault.LOSE_ANSWER] * 20, path="POST /v1/log")
+        with pytest.raises(sqlite3.OperationalError):
+            a.push()
+        line.heal()
+        connect_anew(a, stock, "disconnected")
+    a.connect(stock.bridge.url)
+    assert a.status()["pushes"][0]["state"] == "unknown"
+    assert [state for *_, state in a.pending()] == ["sent", "sent"]
+    assert a.sync()["rejected"] == 1
+    assert a.pending() == [("stock", '["b"]', "update", "rejected")]
+    assert stock.database.sql("select id, n from stock order by id") == [("a", 7), ("b", 10), ("gone", 10)]
+
+
 @pytest.mark.parametrize("pending", [False, True])
 def test_a_restored_file_loses_and_repeats_nothing(sales: Fleet, tmp_path: Path, pending: bool) -> None:
     a = sales.device("a", "sales")

@@ -129,6 +129,26 @@ def test_a_sum_is_counted_once(shop: Fleet, backed_up: str) -> None:
     assert shop.database.sql("select id, stock from products order by id") == [("a", 7), ("b", 10)]
 
 
+@pytest.mark.parametrize("has_new_epoch", [False, True])
+def test_a_push_of_a_former_name_that_the_hub_has_forgotten_goes_again(shop: Fleet, has_new_epoch: bool) -> None:
+    """It was accepted and not read back; the device connects anew, and to a hub that is restored to before it."""
+    till = shop.device("till", "products")
+    shop.settle()
+    shop.database.sql("select tidemark.sequence()")
+    back_up(shop)
+    till.sql("update products set stock = stock - 1 where id = 'a'")
+    till.sql("insert into products values ('c', 'new', 1)")
+    assert till.push()["pushed"] == 2
+    till.sql("select tidemark_disconnect()")
+    restore(shop)
+    if has_new_epoch:
+        shop.hub("select tidemark.new_epoch()")
+    till.connect(shop.bridge.url)
+    shop.settle()
+    shop.assert_equal("products")
+    assert shop.database.sql("select id, stock from products order by id") == [("a", 9), ("b", 10), ("c", 1)]
+
+
 def test_a_device_that_enrolled_after_the_backup(shop: Fleet) -> None:
     """The restored hub does not know its token: it says so, and connecting again keeps what is pending."""
     back_up(shop)
