@@ -16,8 +16,27 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+std::optional<std::string_view> ca_option(const Options& options) {
+  return options.get<std::string_view>("ca", "a text");
+}
+
 std::optional<std::uint64_t> timeout_option(const Options& options) {
   return options.get<std::uint64_t>("timeout", "a whole number of seconds");
+}
+
+// What is not given is as an earlier call has said.
+HttpOptions http_options(sqlite3* db, const Options& options) {
+  HttpOptions http = Hub::options_of(db);
+  if (const auto ca = ca_option(options)) http.ca_file = *ca;
+  if (const auto timeout = timeout_option(options)) http.stall_timeout_s = static_cast<long>(*timeout);
+  return http;
+}
+
+// In a transaction of the caller.
+void keep_address(sqlite3* db, const std::string& url, const Options& options) {
+  set_meta(db, "url", url);
+  if (const auto ca = ca_option(options)) set_meta(db, "ca", *ca);
+  if (const auto timeout = timeout_option(options)) set_meta(db, "timeout", std::to_string(*timeout));
 }
 
 std::string connection_json(sqlite3* db) {
@@ -27,8 +46,9 @@ std::string connection_json(sqlite3* db) {
 }
 
 // Whether this database has an identity that the hub at `url` still accepts. The
-// hub's address may have changed: then the new one is kept.
-bool is_connected_already(sqlite3* db, const std::string& url, const std::string& user, const HttpOptions& http) {
+// hub's address, or the way there, may have changed: then the new one is kept.
+bool is_connected_already(sqlite3* db, const std::string& url, const std::string& user, const HttpOptions& http,
+                          const Options& options) {
   const auto token = meta(db, "token");
   if (!token) return false;
   const std::string before = meta(db, "url").value_or("");
@@ -36,7 +56,9 @@ bool is_connected_already(sqlite3* db, const std::string& url, const std::string
     if (meta(db, "user") == user) {
       dom::parser parser;
       if (text_or_empty(answer_in(parser, Hub(url, *token, http).status()), "epoch") == meta(db, "epoch")) {
-        set_meta(db, "url", url);
+        Transaction transaction(db);
+        keep_address(db, url, options);
+        transaction.commit();
         return true;
       }
     }
@@ -55,12 +77,10 @@ void keep_connection(sqlite3* db, const std::string& url, const std::string& use
   ensure_metadata(db);
   const auto epoch = meta(db, "epoch");
   give_up_identity(db);
-  set_meta(db, "url", url);
+  keep_address(db, url, options);
   set_meta(db, "user", user);
   set_meta(db, "device", enrolment.device);
   set_meta(db, "token", enrolment.token);
-  set_meta(db, "ca", text_option(options, "ca"));
-  if (const auto timeout = timeout_option(options)) set_meta(db, "timeout", std::to_string(*timeout));
   expect_former_pushes(db, enrolment.head);
   if (!epoch) {
     set_meta(db, "epoch", enrolment.epoch);
@@ -77,9 +97,6 @@ void connect(sqlite3_context* context, Arguments arguments) {
   const std::string user = text_argument(arguments, 1, "user");
   const std::string secret = text_argument(arguments, 2, "secret");
   const Options options(arguments, 3, {"ca", "timeout", "name"});
-  HttpOptions http;
-  http.ca_file = text_option(options, "ca");
-  if (const auto timeout = timeout_option(options)) http.stall_timeout_s = static_cast<long>(*timeout);
   if (url.rfind("http://", 0) != 0 && url.rfind("https://", 0) != 0) {
     throw Error(ErrorCode::kInvalidInput, "\"" + url + "\" is not an http or https URL",
                 "Write it like http://127.0.0.1:8880 or https://hub.example.com.");
@@ -87,7 +104,8 @@ void connect(sqlite3_context* context, Arguments arguments) {
 
   NetworkConnection connection(sqlite3_context_db_handle(context));
   sqlite3* const db = connection.db();
-  if (!has_metadata(db) || !is_connected_already(db, url, user, http)) {
+  const HttpOptions http = http_options(db, options);
+  if (!has_metadata(db) || !is_connected_already(db, url, user, http, options)) {
     const Enrolment enrolment = Hub(url, "", http).enrol(user, secret, text_option(options, "name"));
     keep_connection(db, url, user, enrolment, options);
     Session session(db, shapes_of(context));

@@ -75,6 +75,14 @@ Hub::Hub(std::string url, std::string token, const HttpOptions& options)
   while (!url_.empty() && url_.back() == '/') url_.pop_back();
 }
 
+HttpOptions Hub::options_of(sqlite3* db) {
+  HttpOptions options;
+  if (!has_metadata(db)) return options;
+  options.ca_file = meta(db, "ca").value_or("");
+  options.stall_timeout_s = static_cast<long>(meta_integer(db, "timeout", options.stall_timeout_s));
+  return options;
+}
+
 Hub Hub::of(sqlite3* db) {
   const auto url = has_metadata(db) ? meta(db, "url") : std::nullopt;
   const auto token = url ? meta(db, "token") : std::nullopt;
@@ -82,10 +90,7 @@ Hub Hub::of(sqlite3* db) {
     throw Error(ErrorCode::kWrongState, "this database is not connected to a hub",
                 "Run tidemark_connect(url, user, secret) first.");
   }
-  HttpOptions options;
-  options.ca_file = meta(db, "ca").value_or("");
-  options.stall_timeout_s = static_cast<long>(meta_integer(db, "timeout", options.stall_timeout_s));
-  return Hub(*url, *token, options);
+  return Hub(*url, *token, options_of(db));
 }
 
 Enrolment Hub::enrol(const std::string& user, const std::string& secret, const std::string& device_name) {

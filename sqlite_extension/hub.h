@@ -26,6 +26,9 @@ class Hub {
   // `url` is the bridge's address; a path in it is kept.
   Hub(std::string url, std::string token, const HttpOptions& options);
 
+  // How this database's connection is made: what tidemark_connect() was told.
+  static HttpOptions options_of(sqlite3* db);
+
   // The hub of this database's connection. Throws Error{kWrongState} if there is none.
   static Hub of(sqlite3* db);
 

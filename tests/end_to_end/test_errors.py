@@ -267,7 +267,7 @@ def test_rubbish_during_the_first_load(notes: Fleet, fault: Fault) -> None:
     notes.assert_equal("notes", devices=[b])
 
 
-def test_a_certificate_that_does_not_verify(database: Database, tmp_path: Path) -> None:
+def make_certificate(folder: Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
          "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
@@ -290,6 +290,10 @@ def test_a_certificate_that_does_not_verify(database: Database, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("user, secret", [("till", "wrong"), ("nobody", "secret"), ("till", ""), ("", "")])
+
+
+def test_a_certificate_that_does_not_verify(database: Database, tmp_path: Path) -> None:
+    make_certificate(tmp_path)
 def test_a_wrong_secret(notes: Fleet, user: str, secret: str) -> None:
     b = notes.unconnected("b")
     with one_clear_error(b, "secret|user"):
@@ -303,6 +307,33 @@ def test_a_revoked_device_keeps_its_pending_changes(notes: Fleet, a: Device) -> 
             call()
     a.connect(notes.bridge.url)
     notes.settle([a])
+def test_connecting_again_keeps_what_is_said_of_the_way(notes: Fleet, a: Device, tmp_path: Path) -> None:
+    """What is not said stays as it was: the certificate's authority, the time-out."""
+
+    def kept() -> dict:
+        return dict(a.sql("select key, value from tidemark_meta where key in ('ca', 'timeout', 'device')"))
+
+    device = a.identity()
+    options = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    make_certificate(tmp_path)
+    old = str(shutil.copy(tmp_path / "cert.pem", tmp_path / "old.pem"))
+    with Bridge(notes.database.bridge_dsn(), tmp_path / "tls.log", options) as bridge:
+        a.connect(bridge.url, ca=old, timeout=50)
+        a.connect(bridge.url)
+        assert kept() == {"ca": old, "timeout": "50", "device": device}
+        a.sync()
+        make_certificate(tmp_path)
+        bridge.restart()
+        with one_clear_error(a, "certificate"):
+            a.sync()
+        a.connect(bridge.url, ca=str(tmp_path / "cert.pem"))
+        assert kept() == {"ca": str(tmp_path / "cert.pem"), "timeout": "50", "device": device}
+        a.sync()
+    a.connect(notes.bridge.url, ca="")
+    assert kept() == {"ca": "", "timeout": "50", "device": device}
+    a.sync()
+
+
     notes.assert_quiet([a])
     notes.assert_equal("notes", devices=[a])
 
