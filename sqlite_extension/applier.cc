@@ -179,6 +179,7 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
   }
 
   writer.pending().ensure(db_);
+  if (seq_ == 0 && table.sweep == Sweep::kUnlogged && !loads_columns) note_unlogged(writer, key, cells);
   const Op op = seq_ == 0 && loads_columns ? Op::kUpdate : change.op;
   if (!writer.pending().empty() || !kept_.empty()) {
     std::string lookup = lookup_of(key);
@@ -188,7 +189,6 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
     if (is_kept || writer.pending().find(lookup))
       return keep(writer, lookup, key, cells, op, change.at_ms.value_or(origin.at_ms));
   }
-  if (seq_ == 0 && table.sweep == Sweep::kUnlogged && !loads_columns) note_unlogged(writer, key, cells);
   switch (op) {
     case Op::kInsert: return writer.put(key, cells, origin, origin.own);
     case Op::kUpdate: return writer.update(key, cells, origin);
@@ -197,11 +197,17 @@ void Applier::apply(const Target& target, const WireChange& change, const Origin
 }
 
 // Lists a row that has been changed without being logged, before the hub's values are taken.
+// What is pending meets them, and is no difference.
 void Applier::note_unlogged(Writer& writer, const std::vector<ValueView>& key, const Cells& cells) {
   const auto present = writer.read(key);
+  const std::size_t columns = writer.local().columns.size();
+  const auto* const seqs = writer.pending().find(lookup_of(key));
+  const Pending pending = seqs ? fold(read_entries(db_, writer.local(), *seqs), columns) : Pending{};
+  if (seqs && !pending.base_exists) return;
   bool differs = false;
   for (std::size_t i = 0; present && i < cells.places.size(); ++i) {
     const std::size_t place = cells.places[i];
+    if (seqs && pending.columns[place].touched) continue;
     differs = differs || !same_meaning(writer.kind(place), (*present)[place].view(), cells.values[i]);
   }
   if (!differs) return;

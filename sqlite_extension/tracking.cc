@@ -35,12 +35,22 @@ bool triggers_are_current(sqlite3* db, const LocalTable& table) {
                      [&](const Trigger& trigger) { return has_trigger(db, trigger); });
 }
 
-// Whether the triggers are there that every shape of the table needs.
-bool has_triggers(sqlite3* db, const LocalTable& table) {
-  Statement find(db, "select 1 from main.sqlite_master where type = 'trigger' and name = ?1");
-  for (const char* verb : {"insert", "update", "delete"}) {
-    find.bind(1, std::string_view("tidemark_" + std::string(verb) + "_" + std::to_string(table.number)));
-    if (!find.step()) return false;
+// Whether what was written since the last look is logged. The triggers that every shape of the table
+// needs must be there, on this table: the application may have kept the old one under another name,
+// and they went with it. And they must speak of the first `known` columns as ours would: SQLite lets
+// them follow a column that is renamed, also where another has got its name since.
+bool has_logged(sqlite3* db, LocalTable table, std::size_t known) {
+  Statement find(db,
+                 "select sql from main.sqlite_master where type = 'trigger' and name = ?1"
+                 " and tbl_name = ?2 collate nocase");
+  find.bind(2, std::string_view(table.name));
+  table.columns.resize(known);
+  for (const Trigger& trigger : triggers_of(table)) {
+    const std::string verb = trigger.name.substr(0, trigger.name.rfind('_'));
+    const bool names_columns = verb == "tidemark_update";
+    if (!names_columns && verb != "tidemark_insert" && verb != "tidemark_delete") continue;
+    find.bind(1, std::string_view(trigger.name));
+    if (!find.step() || (names_columns && find.text(0) != trigger.sql)) return false;
     find.reset();
   }
   return true;
@@ -199,8 +209,8 @@ void refresh_tracking(sqlite3* db) {
     if (known == table.local.columns.size() && triggers_are_current(db, table.local)) continue;
 
     Savepoint savepoint(db);
-    // The table was rebuilt, or somebody dropped them: what was written meanwhile is not logged.
-    if (!has_triggers(db, table.local)) {
+    // The table was rebuilt, or somebody dropped them: not all that was written meanwhile is logged.
+    if (!has_logged(db, table.local, known)) {
       list_vanished(db, table);
       load_again_later(db, table, Sweep::kUnlogged);
     }

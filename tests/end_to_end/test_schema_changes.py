@@ -401,6 +401,69 @@ def test_a_row_changed_while_triggers_were_missing(shop: Fleet, till: Device) ->
     assert till.rows("products", "name") == [("apple",), ("not logged",)]
 
 
+def test_a_row_that_is_pending_and_changed_while_triggers_were_missing(shop: Fleet, till: Device) -> None:
+    """Of the column that is pending nothing is listed, of the other one the row is."""
+    till.sql("update products set stock = 1 where id in ('a', 'b')")
+    till.sql("drop trigger tidemark_update_1")
+    till.sql("update products set name = 'not logged' where id = 'b'")
+    till.sync()
+    shop.settle()
+    shop.assert_equal("products")
+    assert till.rows("products", "name, stock") == [("apple", 1), ("bread", 1)]
+    assert till.sql("select key, json_extract(mine, '$.name') from tidemark_conflicts") == [('["b"]', "not logged")]
+
+
+def test_a_table_that_is_made_anew_while_the_old_one_is_kept(shop: Fleet, till: Device) -> None:
+    """The triggers go with the old one, and what is written to the new one is not logged."""
+    till.sql("update products set stock = 1 where id = 'a'")
+    for statement in ("alter table products rename to old_products", "create table products (id text primary key, name text, price text, stock integer)",
+                      "insert into products select * from old_products", "update products set name = 'not logged' where id = 'a'",
+                      "insert into products values ('new', 'not logged', '1', 1)", "delete from products where id = 'b'"):  # fmt: skip
+        till.plain_sql(statement)
+    till.sync()
+    till.sync()
+    shop.assert_equal("products")
+    assert till.rows("products", "id, name, stock") == [("a", "apple", 1), ("b", "bread", 6)]
+    listed = till.sql("select kind, key, json_extract(mine, '$.name') from tidemark_conflicts order by key")
+    assert listed == [("lost", '["a"]', "not logged"), ("lost", '["new"]', "not logged")]
+    till.sql("update products set name = 'logged' where id = 'a'")
+    till.sql("update old_products set name = 'no concern of ours'")
+    assert till.pending() == [("products", '["a"]', "update", "pending")]
+    shop.settle()
+    shop.assert_equal("products")
+
+
+@pytest.mark.parametrize("statements", [
+    ("rename column name to former", "add column name text"),
+    ("rename column name to former", "rename column price to name", "rename column former to price"),
+])  # fmt: skip
+def test_a_column_that_has_got_the_name_of_another_on_the_device(shop: Fleet, till: Device, statements: tuple[str, ...]) -> None:
+    for statement in statements:
+        till.plain_sql(f"alter table products {statement}")
+    till.plain_sql("update products set name = 'mine' where id = 'a'")
+    till.sync()
+    till.sync()
+    shop.assert_equal("products")
+    assert problem(till)[0] == "ready"
+    assert till.rows("products", "id, name, price") == [("a", "apple", "1.00"), ("b", "bread", "2.00")]
+    assert '["a"]' in {key for (key,) in till.sql("select key from tidemark_conflicts where json_extract(mine, '$.name') = 'mine' or mine = 'mine'")}
+    till.sql("update products set name = 'logged' where id = 'b'")
+    shop.settle()
+    shop.assert_equal("products")
+    assert shop.database.value("select name from products where id = 'b'") == "logged"
+
+
+def test_a_column_that_is_renamed_on_the_device_and_back(shop: Fleet, till: Device) -> None:
+    """The triggers have followed it all the way: nothing is loaded again."""
+    till.plain_sql("alter table products rename column name to title")
+    till.plain_sql("update products set title = 'logged' where id = 'a'")
+    till.plain_sql("alter table products rename column title to name")
+    report = till.sync()
+    assert (report["pulled"], report["pushed"]) == (0, 1)
+    shop.assert_equal("products")
+    assert till.sql("select * from tidemark_conflicts") == []
+
+
 def test_a_table_that_is_renamed_on_the_device(shop: Fleet, till: Device) -> None:
     till.sql("update products set name = 'before' where id = 'a'")
     till.sql("alter table products rename to goods")
