@@ -417,6 +417,23 @@ def test_a_full_disk(notes: Fleet, a: Device) -> None:
     before = everything_in(a)
     a.sql("pragma max_page_count = 1")  # at once as many as there are
     with pytest.raises(sqlite3.Error, match="full"):
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_network_call_inside_a_transaction_that_has_read(notes: Fleet, a: Device, journal: str) -> None:
+    """To wait would not help: the lock in the way is the caller's own."""
+    a.sql(f"pragma journal_mode = {journal}")
+    a.sql("begin")
+    a.sql("select count(*) from notes")
+    if journal == "wal":
+        a.sync()
+    else:
+        with pytest.raises(sqlite3.Error, match="without a write-ahead log.*Hint: COMMIT first") as raised:
+            a.sync()
+        assert not isinstance(raised.value, sqlite3.OperationalError)  # as SQLITE_BUSY is
+    a.sql("commit")
+    notes.settle([a])
+    notes.assert_equal("notes", devices=[a])
+
+
         a.sync()
     assert everything_in(a)["rows"] == before["rows"]
     assert everything_in(a)["pending"] == before["pending"]
