@@ -97,24 +97,21 @@ std::string free_rowid_name(const std::vector<RawColumn>& columns) {
 }
 
 std::optional<LocalTable> read_shape(sqlite3* db, std::string_view name, const std::vector<std::string>& known) {
-  Statement find(db,
-                 "select m.name, m.type, l.type, l.wr, l.strict from main.sqlite_master m"
-                 " join pragma_table_list l on l.schema = 'main' and l.name = m.name"
-                 " where m.name = ?1 collate nocase and m.type in ('table', 'view')");
+  Statement find(db, "select name, type, wr, strict from pragma_table_list(?1) where schema = 'main'");
   find.bind(1, name);
   if (!find.step()) return std::nullopt;
 
   LocalTable table;
   table.name = find.text(0);
   if (find.text(1) == "view") unsupported(table.name, "is a view", "Track the tables that it shows.");
-  if (find.text(2) == "virtual")
+  if (find.text(1) == "virtual")
     unsupported(table.name, "is a virtual table",
                 "Track an ordinary table instead; a full-text index can follow it by triggers.");
-  if (find.text(2) == "shadow")
+  if (find.text(1) == "shadow")
     unsupported(table.name, "belongs to a virtual table", "Track an ordinary table instead.");
-  table.without_rowid = find.integer(3) != 0;
+  table.without_rowid = find.integer(2) != 0;
 
-  const bool strict = find.integer(4) != 0;
+  const bool strict = find.integer(3) != 0;
   std::vector<RawColumn> columns = raw_columns(db, table.name);
   for (RawColumn& raw : columns) {
     // Elsewhere ANY is a name like others, with the numeric affinity.

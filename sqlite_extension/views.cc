@@ -1,8 +1,8 @@
 #include "sqlite_extension/views.h"
 
+#include "common/error.h"
 #include "common/json_text.h"
 #include "common/quote.h"
-#include "common/triggers.h"
 #include "sqlite_extension/catalog.h"
 
 namespace tidemark::device {
@@ -44,9 +44,9 @@ std::string json_real(const std::string& part) {
 }
 
 // The key as a JSON array, as codec.h writes it.
-std::string key_array(const LocalTable& table) {
+std::string key_array(std::int64_t key_columns) {
   std::string sql = "'['";
-  for (std::size_t i = 0; i < table.key.size(); ++i) {
+  for (std::int64_t i = 0; i < key_columns; ++i) {
     const std::string part = "k" + std::to_string(i);
     sql += (i == 0 ? "" : " || ','");
     sql += " || case typeof(" + part + ") when 'text' then case when instr(" + part +
@@ -63,20 +63,19 @@ std::string key_array(const LocalTable& table) {
 // row that may have gone (4) a delete (3) does not tell whether it came before the
 // new row or after, so it is listed, as is one that a trigger may have moved back
 // (1) before its going (5) was logged.
-std::string pending_of(const LocalTable& table) {
-  const std::string number = std::to_string(table.number);
-  const std::string log = log_name(table);
-  const std::string name = quote_literal(table.name);
+std::string pending_of(const std::string& table, const std::string& number, std::int64_t key_columns) {
+  const std::string log = "tidemark_log_" + number;
+  const std::string name = quote_literal(table);
   std::string keys;
   std::string groups;
   std::string known_key;
-  for (std::size_t i = 0; i < table.key.size(); ++i) {
+  for (std::int64_t i = 0; i < key_columns; ++i) {
     const std::string part = "k" + std::to_string(i);
     keys += (i == 0 ? "" : ", ") + part;
     groups += (i == 0 ? "" : ", ") + part + ", typeof(" + part + ")";
     known_key += (i == 0 ? "" : " and ") + part + " is not null";
   }
-  return "select " + name + " as table_name, " + key_array(table) + " as key,\n" +
+  return "select " + name + " as table_name, " + key_array(key_columns) + " as key,\n" +
          "  case when gone then 'delete' when begun = 1 then 'insert' else 'update' end as operation,\n" +
          "  case when exists (select 1 from tidemark_conflict where table_name = " + name + " and held = last)\n" +
          "      then (select case state when 'waiting' then state else 'rejected' end from tidemark_conflict\n" +
@@ -97,9 +96,23 @@ std::string pending_of(const LocalTable& table) {
 
 void make_views(sqlite3* db) {
   std::string pending;
-  for (const TrackedTable& table : tracked_tables(db)) {
-    if (table.local.key.empty()) continue;
-    pending += (pending.empty() ? "" : "\nunion all\n") + pending_of(table.local);
+  // The logs tell all that is needed: to read the shape of every table would make each that is tracked dearer.
+  Statement list(db,
+                 "select name, number, (select count(*) from pragma_table_info('tidemark_log_' || number, 'main')"
+                 " where name glob 'k*') from main.tidemark_table order by number");
+  int terms = 0;
+  while (list.step()) {
+    pending += (pending.empty() ? "" : "\nunion all\n") +
+               pending_of(std::string(list.text(0)), std::string(list.text(1)), list.integer(2));
+    ++terms;
+  }
+  list.reset();
+  const int most = sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, -1);
+  if (most > 0 && terms > most) {
+    throw Error(ErrorCode::kUnsupported,
+                "one database cannot have more than " + std::to_string(most) + " tracked tables",
+                "SQLite allows a view, here tidemark_pending, no more SELECTs (SQLITE_LIMIT_COMPOUND_SELECT). Untrack "
+                "a table that need not sync, or keep some in another file.");
   }
   if (pending.empty()) {
     pending =

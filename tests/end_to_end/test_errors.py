@@ -105,6 +105,23 @@ def test_another_primary_key_is_refused(notes: Fleet) -> None:
         b.track("notes")
 
 
+def test_more_tables_than_a_view_may_join(fleet: Fleet) -> None:
+    """SQLite's limit is 500; here it is lowered, as an application may."""
+    device = fleet.unconnected("device")
+    device.connection.setlimit(sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 3)
+    for number in range(4):
+        device.sql(f"create table t{number} (id text primary key)")
+    device.track("t0", "t1", "t2")
+    with one_clear_error(device, "more than 3 tracked tables"):
+        device.track("t3")
+    device.sql("insert into t2 values ('x')")
+    device.sql("insert into t3 values ('y')")
+    assert device.pending() == [("t2", '["x"]', "insert", "pending")]
+    device.sql("select tidemark_untrack('t0')")
+    device.track("t3")
+    assert device.pending() == [("t2", '["x"]', "insert", "pending"), ("t3", '["y"]', "insert", "pending")]
+
+
 def test_sync_without_a_hub_says_connect(fleet: Fleet) -> None:
     b = fleet.unconnected("b")
     b.plain_sql("create table notes (id text primary key)")
@@ -270,9 +287,13 @@ def test_rubbish_during_the_first_load(notes: Fleet, fault: Fault) -> None:
 def make_certificate(folder: Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
         check=True, capture_output=True,
     )  # fmt: skip
+
+
+def test_a_certificate_that_does_not_verify(database: Database, tmp_path: Path) -> None:
+    make_certificate(tmp_path)
     database.sql(NOTES)
     database.sql("select tidemark.track('notes')")
     options = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
@@ -286,27 +307,6 @@ def make_certificate(folder: Path) -> None:
         assert database.value("select body from notes") == "by TLS"
 
 
-# -- who may ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("user, secret", [("till", "wrong"), ("nobody", "secret"), ("till", ""), ("", "")])
-
-
-def test_a_certificate_that_does_not_verify(database: Database, tmp_path: Path) -> None:
-    make_certificate(tmp_path)
-def test_a_wrong_secret(notes: Fleet, user: str, secret: str) -> None:
-    b = notes.unconnected("b")
-    with one_clear_error(b, "secret|user"):
-        b.connect(notes.bridge.url, user, secret)
-
-
-def test_a_revoked_device_keeps_its_pending_changes(notes: Fleet, a: Device) -> None:
-    notes.hub("select tidemark.revoke_device(id) from tidemark.devices")
-    for call in (a.sync, a.pull, a.push):
-        with one_clear_error(a, "revoked"):
-            call()
-    a.connect(notes.bridge.url)
-    notes.settle([a])
 def test_connecting_again_keeps_what_is_said_of_the_way(notes: Fleet, a: Device, tmp_path: Path) -> None:
     """What is not said stays as it was: the certificate's authority, the time-out."""
 
@@ -334,6 +334,23 @@ def test_connecting_again_keeps_what_is_said_of_the_way(notes: Fleet, a: Device,
     a.sync()
 
 
+# -- who may ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user, secret", [("till", "wrong"), ("nobody", "secret"), ("till", ""), ("", "")])
+def test_a_wrong_secret(notes: Fleet, user: str, secret: str) -> None:
+    b = notes.unconnected("b")
+    with one_clear_error(b, "secret|user"):
+        b.connect(notes.bridge.url, user, secret)
+
+
+def test_a_revoked_device_keeps_its_pending_changes(notes: Fleet, a: Device) -> None:
+    notes.hub("select tidemark.revoke_device(id) from tidemark.devices")
+    for call in (a.sync, a.pull, a.push):
+        with one_clear_error(a, "revoked"):
+            call()
+    a.connect(notes.bridge.url)
+    notes.settle([a])
     notes.assert_quiet([a])
     notes.assert_equal("notes", devices=[a])
 
@@ -400,23 +417,6 @@ def test_a_locked_database_waits_for_the_busy_timeout(notes: Fleet, a: Device, j
     notes.assert_equal("notes", devices=[a])
 
 
-def test_a_network_call_inside_the_callers_write_transaction(notes: Fleet, a: Device) -> None:
-    a.sql("begin")
-    a.sql("insert into notes (body) values ('not committed')")
-    for call in (a.sync, a.pull, a.push):
-        with one_clear_error(a, "transaction"):
-            call()
-    a.sql("rollback")
-    notes.settle([a])
-    notes.assert_equal("notes", devices=[a])
-    assert notes.database.value("select count(*) from notes") == 4
-
-
-def test_a_full_disk(notes: Fleet, a: Device) -> None:
-    notes.hub("insert into notes (body) select repeat('x', 1000) from generate_series(1, 500)")
-    before = everything_in(a)
-    a.sql("pragma max_page_count = 1")  # at once as many as there are
-    with pytest.raises(sqlite3.Error, match="full"):
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_a_network_call_inside_a_transaction_that_has_read(notes: Fleet, a: Device, journal: str) -> None:
     """To wait would not help: the lock in the way is the caller's own."""
@@ -434,6 +434,23 @@ def test_a_network_call_inside_a_transaction_that_has_read(notes: Fleet, a: Devi
     notes.assert_equal("notes", devices=[a])
 
 
+def test_a_network_call_inside_the_callers_write_transaction(notes: Fleet, a: Device) -> None:
+    a.sql("begin")
+    a.sql("insert into notes (body) values ('not committed')")
+    for call in (a.sync, a.pull, a.push):
+        with one_clear_error(a, "transaction"):
+            call()
+    a.sql("rollback")
+    notes.settle([a])
+    notes.assert_equal("notes", devices=[a])
+    assert notes.database.value("select count(*) from notes") == 4
+
+
+def test_a_full_disk(notes: Fleet, a: Device) -> None:
+    notes.hub("insert into notes (body) select repeat('x', 1000) from generate_series(1, 500)")
+    before = everything_in(a)
+    a.sql("pragma max_page_count = 1")  # at once as many as there are
+    with pytest.raises(sqlite3.Error, match="full"):
         a.sync()
     assert everything_in(a)["rows"] == before["rows"]
     assert everything_in(a)["pending"] == before["pending"]
