@@ -199,8 +199,9 @@ void refresh_tracking(sqlite3* db) {
     }
     // The application has made it another: a column of its key renamed, or of a type that cannot hold the hub's.
     if (table.state != TableState::kRefused && table.hub) {
-      table.problem = misfit(table.local, *table.hub);
-      if (!table.problem.empty()) {
+      const std::string problem = misfit(table.local, *table.hub);
+      if (!problem.empty()) {
+        table.problem = problem;
         table.state = TableState::kRefused;
         save_state(db, table);
       }
