@@ -76,6 +76,15 @@ void check_number(const PushBody& body, const Sender& sender) {
               "pending changes are kept.");
 }
 
+// Called while the pushed tables are locked: one that was untracked and is tracked anew,
+// with another epoch, was so before we got the lock and is seen here, or waits for us.
+void check_epoch(Spi& spi, const PushBody& body) {
+  if (!body.epoch()) return;
+  if (*body.epoch() == hub_state(spi, Access::kWrites).epoch) return;
+  throw Error(ErrorCode::kAhead, "the push was made on the log of another epoch",
+              "The hub was restored, or a table was tracked anew. Load the tables again; pending changes are kept.");
+}
+
 std::string push(Spi& spi, const std::string& token, std::string_view text) {
   if (IsolationUsesXactSnapshot()) {
     throw SqlError(ERRCODE_ACTIVE_SQL_TRANSACTION, "tidemark.push needs the isolation level READ COMMITTED",
@@ -97,6 +106,7 @@ std::string push(Spi& spi, const std::string& token, std::string_view text) {
     PushWatchScope watched(journal);
     apply_push(body, journal);
   }
+  check_epoch(spi, body);
   check_overlap(spi, body, cursor, transaction_number());
   if (log_echoes(body, journal) && journal.is_as_sent()) mark_as_exact();
 

@@ -41,6 +41,7 @@ PushBody::PushBody(std::string_view body) {
   root_ = parse_body(parser_, body);
   number_ = integer_member(root_, "push");
   cursor_ = text_member(root_, "cursor");
+  if (optional_member(root_, "epoch")) epoch_ = text_member(root_, "epoch");
 }
 
 void PushBody::refuse(std::uint32_t change, Report report) {

@@ -61,7 +61,7 @@ struct PushedChange {
 
 class PushBody {
  public:
-  // Reads "push" and "cursor". Throws Error{kInvalidInput}.
+  // Reads "push", "cursor" and "epoch". Throws Error{kInvalidInput}.
   explicit PushBody(std::string_view body);
 
   // Reads everything else. What cannot be converted is refused, change by change.
@@ -72,6 +72,8 @@ class PushBody {
 
   std::int64_t number() const { return number_; }
   const std::string& cursor() const { return cursor_; }
+  // Of the log that `cursor` is a place in; nullopt if the client does not say.
+  const std::optional<std::string>& epoch() const { return epoch_; }
   std::vector<PushedTable>& tables() { return tables_; }
   std::vector<PushedChange>& changes() { return changes_; }
   const std::vector<PushedChange>& changes() const { return changes_; }
@@ -96,6 +98,7 @@ class PushBody {
   simdjson::dom::element root_;
   std::int64_t number_ = 0;
   std::string cursor_;
+  std::optional<std::string> epoch_;
   std::int64_t now_ms_ = 0;
   MemoryContext context_ = nullptr;  // of the values
   std::vector<WireTable> wire_tables_;

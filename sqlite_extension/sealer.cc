@@ -45,7 +45,9 @@ std::optional<Value> difference_of(Kind kind, const Pending::Column& pending, co
 
 Sealer::Sealer(sqlite3* db, std::int64_t number, std::int64_t rows_at_most)
     : db_(db), offset_ms_(clock_offset_ms(db)), rows_left_(rows_at_most) {
-  std::string opening = R"({"push":)" + std::to_string(number) + R"(,"cursor":)";
+  std::string opening = R"({"push":)" + std::to_string(number) + R"(,"epoch":)";
+  append_json_string(opening, meta(db, "epoch").value_or(""));
+  opening += R"(,"cursor":)";
   append_json_string(opening, meta(db, "cursor").value_or("0"));
   body_.append(opening + R"(,"changes":[)");
 }

@@ -98,7 +98,8 @@ class Hand(LogReader):
     def push(self, header: dict, *changes: list) -> dict:
         """One push of changes to one table: [0, OPERATION, KEY, VALUES, COLUMNS, AT]."""
         self.pushes += 1
-        body = {"push": self.pushes, "cursor": str(self.get("/v1/status")["head"]), "tables": [header], "changes": changes}
+        status = self.get("/v1/status")
+        body = {"push": self.pushes, "epoch": status["epoch"], "cursor": str(status["head"]), "tables": [header], "changes": changes}
         answer = self._request("/v1/log", self.authorization, body)
         assert answer["rejected"] == [], answer
         return answer

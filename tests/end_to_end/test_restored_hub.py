@@ -1,10 +1,11 @@
 """A hub that is put back to yesterday's backup: devices notice, load again, and lose nothing silently."""
 
 import json
+import sqlite3
 
 import pytest
 
-from support import Bridge, Device, Fleet
+from support import Bridge, Device, Fault, FaultProxy, Fleet
 
 
 @pytest.fixture
@@ -105,6 +106,46 @@ def test_a_push_that_the_hub_has_forgotten_tells_of_the_restore(shop: Fleet) -> 
     shop.assert_equal("products")
     assert lost(one) == [('["c"]', "forgotten")]
     assert one.identity() == identity
+
+
+def push_without_an_answer(till: Device, line: FaultProxy, fault: Fault) -> None:
+    line.next(*[fault] * 20, path="POST /v1/log")
+    with pytest.raises(sqlite3.OperationalError):
+        till.push()
+    line.heal()
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["made after the restore", "sealed before it"])
+def test_a_push_to_a_hub_that_has_grown_past_the_cursor(shop: Fleet, sealed: bool) -> None:
+    """What the restored hub wrote is not after the cursor: only the epoch tells."""
+    with FaultProxy(shop.bridge.port) as line:
+        till = shop.device("till", "products", url=line.url)
+        back_up(shop)
+        grow(shop, 2)
+        till.sync()
+        till.sql("update products set name = 'mine' where id = 'a'")
+        if sealed:
+            push_without_an_answer(till, line, Fault.UNAVAILABLE)
+        restore(shop)
+        shop.hub("update products set name = 'theirs' where id = 'a'", "select tidemark.new_epoch()")
+        grow(shop, 2)
+        till.push()
+        assert till.sql("select key, column_name, mine, theirs from tidemark_conflicts where kind = 'update'") == [
+            ('["a"]', "name", "mine", "theirs")]  # fmt: skip
+        shop.settle()
+        shop.assert_equal("products")
+
+
+def test_a_push_that_was_taken_before_the_new_epoch_is_answered_after_it(shop: Fleet) -> None:
+    with FaultProxy(shop.bridge.port) as line:
+        till = shop.device("till", "products", url=line.url)
+        till.sql("update products set stock = stock - 1 where id = 'a'")
+        push_without_an_answer(till, line, Fault.LOSE_ANSWER)
+        shop.hub("select tidemark.new_epoch()")
+        assert till.sync()["pushed"] == 1
+        shop.settle()
+        shop.assert_equal("products")
+    assert shop.database.value("select stock from products where id = 'a'") == 9
 
 
 @pytest.mark.parametrize("backed_up", ["before the push", "after the push"])

@@ -222,6 +222,26 @@ def test_a_push_that_is_made_while_its_table_is_untracked(shop: Fleet, till: Dev
     shop.assert_equal("products")
 
 
+@pytest.mark.parametrize("sealed", [False, True], ids=["made after", "sealed before"])
+def test_a_push_to_a_table_that_was_untracked_meanwhile(shop: Fleet, sealed: bool) -> None:
+    """The log does not say what head office wrote then."""
+    with FaultProxy(shop.bridge.port) as line:
+        till = shop.device("till", "products", "other", url=line.url)
+        till.sql("update products set name = 'pear' where id = 'a'")
+        if sealed:
+            line.next(*[Fault.UNAVAILABLE] * 20, path="POST /v1/log")
+            with pytest.raises(sqlite3.OperationalError):
+                till.push()
+            line.heal()
+        shop.hub("select tidemark.untrack('products')", "update products set name = 'quince', stock = 7 where id = 'a'")
+        shop.track("products")
+        till.push()
+        assert till.sql("select key, column_name, mine, theirs from tidemark_conflicts") == [('["a"]', "name", "pear", "quince")]
+        shop.settle()
+        shop.assert_equal("products")
+        assert shop.database.value("select stock from products where id = 'a'") == 7
+
+
 def test_a_row_that_lacked_a_value_goes_when_the_column_is_there(shop: Fleet, till: Device) -> None:
     till.sql("insert into products values ('n', 'new', '1', 9)")
     shop.hub("alter table products add column unit text not null default 'kg'", "alter table products alter column unit drop default")

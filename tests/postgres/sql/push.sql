@@ -30,6 +30,15 @@ update product set name = 'untouched' where id = 2;
 select tidemark.push(:'token', :'body')::jsonb - 'now' as twice;
 select name from product where id = 2;
 
+-- a push says which log it was made on; one of another log is not applied, but a push that was answered is so again
+select format('{"push":%s,"cursor":"%s","epoch":"%s","tables":%s,"changes":[[0,"u",[2],["emmer"],[1]]]}', 2, tidemark.sequence(), epoch, :'tables') as body,
+  format('{"push":%s,"cursor":"%s","epoch":"%s","tables":%s,"changes":[[0,"u",[2],["einkorn"],[1]]]}', 3, tidemark.sequence(), epoch, :'tables') as next from tidemark._hub \gset
+select tidemark.push(:'token', :'body')::jsonb - 'now' as once;
+select tidemark.new_epoch() is not null as begun_anew;
+select tidemark.push(:'token', :'body')::jsonb - 'now' as twice;
+select refusal(format('select tidemark.push(%L, %L)', :'token', :'next')) as of_another_log;
+select name from product where id = 2;
+
 -- rejects: the others go in
 select push('a', :'tables', '[[0,"i",[10],["j","jam","1",1]],[0,"i",[11],["j","jelly","1",1]],[0,"i",[12],["k","kiwi","-1",1]],[0,"i",[13],["l","leek","1",99]],
    [1,"i",[3],[null]],[0,"u",[10000],["x"],[1]]]', tidemark.sequence()::text);
@@ -210,7 +219,7 @@ drop function told, pushed, aside;
 
 -- bodies that are none
 select b, refusal(format('select tidemark.push(%L, %L)', token('m'), b))
-from unnest(array['', '[]', '{"push":1}', '{"push":1,"cursor":"0"}', '{"push":1,"cursor":"0","tables":[],"changes":[[0,"i",[1]]]}',
+from unnest(array['', '[]', '{"push":1}', '{"push":1,"cursor":"0","epoch":1}', '{"push":1,"cursor":"0"}', '{"push":1,"cursor":"0","tables":[],"changes":[[0,"i",[1]]]}',
   '{"push":1,"cursor":"0","tables":[{"table":"product","key":[["id","integer"]],"columns":[]}],"changes":[[0,"x",[1]]]}',
   '{"push":1,"cursor":"0","tables":[{"table":"product","key":[["id","integer"]],"columns":[]}],"changes":[[0,"d",[1]],[0,"d",[1]]]}',
   '{"push":1,"cursor":"0","tables":[{"table":"product","key":[["id","integer"]],"columns":[]}],"changes":[[0,"d",[[1]]]]}',
