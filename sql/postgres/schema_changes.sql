@@ -42,28 +42,6 @@ begin
 end;
 $$;
 
--- Notes the columns that a tracked table has now, and forgets the policies of others.
-create function tidemark._note_columns(tracked tidemark._table) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  forgotten text;
-begin
-  for forgotten in
-    delete from tidemark._policy p
-    where p.table_id = tracked.id and p.column_name <> ''
-      and not exists (select from pg_attribute a
-                      where a.attrelid = tracked.relid and a.attname = p.column_name and not a.attisdropped)
-    returning p.column_name
-  loop
-    raise warning 'column "%" of table % is gone, and its policy with it', forgotten, tracked.relid
-      using hint = 'If it has another name now, declare its policy again: tidemark.policy(table, column, policy).';
-  end loop;
-  perform tidemark._note_definition(tracked.relid);
-end;
-$$;
-
 -- After a command that may have changed a tracked table: refuses what would make
 -- it unsyncable, and logs what no statement wrote: new columns, rewritten values,
 -- partitions that come or go with their rows.

@@ -92,6 +92,28 @@ begin
 end;
 $$;
 
+-- Notes the columns that a tracked table has now, and forgets the policies of others.
+create function tidemark._note_columns(tracked tidemark._table) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  forgotten text;
+begin
+  for forgotten in
+    delete from tidemark._policy p
+    where p.table_id = tracked.id and p.column_name <> ''
+      and not exists (select from pg_attribute a
+                      where a.attrelid = tracked.relid and a.attname = p.column_name and not a.attisdropped)
+    returning p.column_name
+  loop
+    raise warning 'column "%" of table % is gone, and its policy with it', forgotten, tracked.relid
+      using hint = 'If it has another name now, declare its policy again: tidemark.policy(table, column, policy).';
+  end loop;
+  perform tidemark._note_definition(tracked.relid);
+end;
+$$;
+
 create function tidemark.track(target regclass, "as" text default null, keys text default 'none') returns text
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -99,6 +121,7 @@ as $$
 declare
   wire_name text := coalesce("as", (select relname from pg_class where oid = target));
   present   tidemark._table;
+  former    tidemark._table;
 begin
   if target is null then
     raise exception 'no table is given' using errcode = 'null_value_not_allowed', hint = 'Name a table of your own.';
@@ -149,15 +172,19 @@ begin
     raise exception 'another table is tracked as "%" already', wire_name
       using errcode = 'duplicate_object', hint = 'Give this one another name on devices with "as" => ''…''.';
   end if;
-  if exists (select from tidemark._table t where lower(t.name) = lower(wire_name)) then
+  select * into former from tidemark._table t where lower(t.name) = lower(wire_name) order by t.id desc limit 1;
+  if former.id is not null then
     -- What was written meanwhile is not in the log.
     perform tidemark.new_epoch();
-    raise notice 'a table was tracked as "%" before: all devices will load their tables again', wire_name;
+    raise notice 'a table was tracked as "%" before: its policies hold again, and all devices will load their tables again', wire_name;
   end if;
 
-  insert into tidemark._table values (nextval('tidemark._table_id'), target, wire_name, keys);
+  insert into tidemark._table
+  values (nextval('tidemark._table_id'), target, wire_name, keys, coalesce(former.deletes, 'delete_wins'))
+  returning * into present;
+  update tidemark._policy p set table_id = present.id where p.table_id = former.id;
   perform tidemark._install_triggers(target);
-  perform tidemark._note_definition(target);
+  perform tidemark._note_columns(present);
   return wire_name;
 end;
 $$;

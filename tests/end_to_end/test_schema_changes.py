@@ -337,6 +337,18 @@ def test_a_policy_reaches_devices_and_goes_again(shop: Fleet, till: Device) -> N
     assert policies() == ('{"name":"device"}', "delete_wins")
 
 
+def test_policies_hold_again_when_their_table_is_tracked_again(shop: Fleet, till: Device) -> None:
+    shop.hub("select tidemark.policy('products', 'stock', 'sum')", "select tidemark.policy('products', 'update_wins')")
+    till.sync()
+    till.sql("update products set stock = stock - 1 where id = 'a'")
+    shop.hub("select tidemark.untrack('products')", "update products set stock = 9 where id = 'a'")
+    shop.track("products")
+    shop.settle()
+    assert till.sql("select policies, deletes from tidemark_tables where table_name = 'products'") == [('{"stock":"sum"}', "update_wins")]
+    assert shop.database.value("select stock from products where id = 'a'") == 8
+    shop.assert_equal("products")
+
+
 def test_what_is_said_of_a_column_counts_more_than_what_is_said_of_its_table(shop: Fleet, till: Device) -> None:
     def in_force() -> tuple:
         policies, deletes = till.sql("select policies, deletes from tidemark_tables where table_name = 'products'")[0]

@@ -93,9 +93,23 @@ select tidemark.sequence() = tidemark._head() as waits;
 commit;
 select tidemark.sequence() > 0 as goes_on, count(*) = count(distinct tx) as in_one_place from tidemark._commit;
 
--- a policy goes with its table's tracking, and a column that is dropped takes its own along
+-- a column that is dropped takes its policy along; a table that is tracked again under its name has the others again
 alter table stock drop column small, drop column amount;
 select column_policies from tidemark.tables where table_name = 'stock';
+select tidemark.policy('stock', 'update_wins'), tidemark.policy('stock', 'hub');
+select tidemark.untrack('stock');
+alter table stock drop column extra;
+select tidemark.track('stock');
+select deletes, policy, column_policies from tidemark.tables where table_name = 'stock';
+select tidemark.policy('stock', 'weight', null);
+select tidemark.untrack('stock');
+alter table stock rename to storage;
+select tidemark.track('storage', "as" => 'STOCK');
+select deletes, policy, column_policies from tidemark.tables where table_name = 'STOCK';
+select tidemark.untrack('storage');
+select tidemark.track('storage', "as" => 'another');
+select deletes, policy, column_policies from tidemark.tables where table_name = 'another';
+alter table storage rename to stock;
 select tidemark.untrack('stock'), tidemark.untrack('coded');
 drop table stock, coded;
 drop domain positive;
