@@ -194,6 +194,27 @@ Affinity affinity_of(std::string_view declared_type) {
   return Affinity::kNumeric;
 }
 
+std::string default_expression(std::string_view written) {
+  if (written.empty()) return "";
+  const char first = written.front();
+  if (first == '"' || first == '`' || first == '[') {
+    const char last = first == '[' ? ']' : first;
+    std::string text;
+    for (std::size_t i = 1; i + 1 < written.size(); ++i) {
+      text += written[i];
+      if (written[i] == last) ++i;  // doubled
+    }
+    return quote_literal(text);
+  }
+  const auto is_of_name = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '$' || c >= 0x80; };
+  const bool is_name =
+      !std::isdigit(static_cast<unsigned char>(first)) && std::all_of(written.begin(), written.end(), is_of_name);
+  for (const char* word : {"null", "true", "false", "current_time", "current_date", "current_timestamp"}) {
+    if (same_name(written, word)) return std::string(written);
+  }
+  return is_name ? quote_literal(written) : std::string(written);
+}
+
 bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }

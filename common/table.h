@@ -54,11 +54,15 @@ enum class Affinity { kInteger, kText, kBlob, kReal, kNumeric };
 
 Affinity affinity_of(std::string_view declared_type);
 
+// A column's default as an expression. As written in the table a lone name, quoted or not,
+// is text; anywhere else it would be a column.
+std::string default_expression(std::string_view written);
+
 struct LocalColumn {
   std::string name;
   std::string declared_type;
   Affinity affinity = Affinity::kBlob;
-  std::string default_sql;  // as written in the table; empty for none
+  std::string default_sql;  // an expression; empty for none
   bool not_null = false;
   bool binary_collation = true;
 

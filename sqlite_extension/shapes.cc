@@ -39,7 +39,7 @@ std::vector<RawColumn> raw_columns(sqlite3* db, std::string_view table) {
     raw.column.declared_type = info.text(1);
     raw.column.affinity = affinity_of(raw.column.declared_type);
     raw.column.not_null = info.integer(2) != 0;
-    raw.column.default_sql = info.text(3);
+    raw.column.default_sql = default_expression(info.text(3));
     raw.key_place = static_cast<int>(info.integer(4));
     const char* collation = nullptr;
     const std::string table_name(table);

@@ -127,6 +127,30 @@ const char* const kHubTable = R"({
   "unique": [["note"], ["quantity", "note"]],
   "references": [{"columns": ["product"], "table": "products", "to": ["id"]}]})";
 
+TEST(LocalTable, ALoneNameAsADefaultIsText) {
+  const struct {
+    std::string written;
+    std::string expression;
+  } cases[] = {
+      {"", ""},
+      {"red", "'red'"},
+      {"Größe_2", "'Größe_2'"},
+      {"key", "'key'"},
+      {R"("dark ""red""")", R"('dark "red"')"},
+      {"[it's]", "'it''s'"},
+      {"`true`", "'true'"},
+      {"TRUE", "TRUE"},
+      {"null", "null"},
+      {"Current_Timestamp", "Current_Timestamp"},
+      {"'red'", "'red'"},
+      {"x'00'", "x'00'"},
+      {"-1", "-1"},
+      {"1e3", "1e3"},
+      {"upper('x')", "upper('x')"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(default_expression(c.written), c.expression) << c.written;
+}
+
 TEST(HubTable, IsReadFromItsDescription) {
   const HubTable table = hub_table_from(kHubTable);
   EXPECT_EQ(table.name, "stock");

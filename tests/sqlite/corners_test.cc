@@ -94,6 +94,17 @@ TEST(Corners, ReplaceThroughADefault) {
       {"update to NULL becomes the default", table, kRows, {"update or replace t set n = null where id = 'b'"}});
 }
 
+TEST(Corners, ReplaceThroughADefaultThatIsALoneName) {
+  for (const std::string word : {"red", "\"s\"", "[id]", "`true`"}) {
+    const std::string table = "create table t(id text primary key, n not null default " + word + " unique, s text)";
+    expect_right({"NULL becomes the text " + word,
+                  table,
+                  std::string(kRows) + "; insert into t (id) values ('e')",
+                  {"insert or replace into t values ('d', null, 'w')", "insert into t (id, n) values ('f', 9)",
+                   "update or replace t set n = null where id = 'f'"}});
+  }
+}
+
 TEST(Corners, ReplaceThroughAnIndexOfAnotherCollation) {
   const std::string table =
       "create table t(id text primary key, n integer, s text); create unique index u on t(s "
