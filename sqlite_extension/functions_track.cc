@@ -119,7 +119,7 @@ void untrack(sqlite3_context* context, Arguments arguments) {
   const bool discard = options.get<bool>("discard", "true or false").value_or(false);
   const auto table = has_metadata(db) ? find_tracked(db, name) : std::nullopt;
   if (!table) return sqlite3_result_int(context, 0);
-  Statement pending(db, "select count(*) from main.tidemark_pending where table_name = ?1");
+  Statement pending(db, "select count(*) from main.tidemark_pending where table_name = ?1 collate nocase");
   pending.bind(1, std::string_view(table->local.name));
   pending.step();
   if (pending.integer(0) > 0 && !discard) {

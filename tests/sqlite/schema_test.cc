@@ -156,6 +156,18 @@ TEST_F(Schema, ARenamedColumnIsARefusalWithAHintAndNothingIsLost) {
   EXPECT_EQ(db_.integer("select count(*) from tidemark_pending"), 5);
 }
 
+TEST_F(Schema, WhatIsPendingInARefusedTableStaysListedWhateverElseIsTracked) {
+  db_.run("update t set n = 9 where id = 'a'; delete from t where id = 'b'; alter table t rename column n to m");
+  const char* const pending = "select group_concat(operation || ' ' || key, ', ') from tidemark_pending";
+  const std::string before = db_.text(pending);
+  EXPECT_NE(before, "NULL");
+  db_.run("create table other(id text primary key); " + track_unasked("other"));
+  EXPECT_EQ(db_.text(pending), before);
+  db_.run("select tidemark_untrack('other')");
+  EXPECT_EQ(db_.text(pending), before);
+  EXPECT_NE(db_.failure("select tidemark_untrack('t')").find("2 pending changes"), std::string::npos);
+}
+
 TEST_F(Schema, ARenamedTableKeepsWhatIsPending) {
   db_.run("insert into t values ('d', 4); alter table t rename to u; insert into u values ('e', 5)");
   next_call(db_);
