@@ -97,7 +97,8 @@ TEST(Corners, ReplaceThroughADefault) {
 TEST(Corners, ReplaceThroughADefaultThatIsALoneName) {
   for (const std::string word : {"red", "\"s\"", "[id]", "`true`"}) {
     const std::string table = "create table t(id text primary key, n not null default " + word + " unique, s text)";
-    expect_right({"NULL becomes the text " + word,
+    SCOPED_TRACE(word);
+    expect_right({"NULL becomes the text",
                   table,
                   std::string(kRows) + "; insert into t (id) values ('e')",
                   {"insert or replace into t values ('d', null, 'w')", "insert into t (id, n) values ('f', 9)",
