@@ -98,9 +98,9 @@ void Applier::rows_page(simdjson::dom::element page) {
   }
 }
 
-void Applier::finish() {
+void Applier::finish(std::int64_t read_to) {
   end_commit();
-  for (const auto& [name, writer] : writers_) writer->settle(origin_);
+  for (const auto& [name, writer] : writers_) writer->settle(origin_, read_to);
   if (run_) run_->play(tables_);
 }
 

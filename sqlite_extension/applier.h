@@ -36,8 +36,9 @@ class Applier {
   // Applies a page of a first load. Commits up to `head` are in it.
   void rows_page(simdjson::dom::element page);
 
-  // Completes what waits for the end of a commit, and of the transaction. Throws TriggerRollback.
-  void finish();
+  // Completes what waits for the end of a commit, and of the transaction. `read_to`: how
+  // far the log is read; -1 if there is more of it. Throws TriggerRollback.
+  void finish(std::int64_t read_to = -1);
 
   // How many changes of tracked tables there were.
   std::int64_t changes() const { return changes_; }

@@ -18,7 +18,7 @@ namespace tidemark::device {
 namespace {
 
 // Of metadata.sql: another one for each change of a table's shape.
-constexpr char kMetadataVersion[] = "2";
+constexpr char kMetadataVersion[] = "3";
 
 TableState state_named(std::string_view name) {
   if (name == "loading") return TableState::kLoading;
@@ -28,7 +28,8 @@ TableState state_named(std::string_view name) {
 }
 
 constexpr char kSelectTracked[] =
-    "select number, name, columns, hub, state, problem, load_after, since, sweep, gained from main.tidemark_table";
+    "select number, name, columns, hub, state, problem, load_after, since, sweep, gained, until from "
+    "main.tidemark_table";
 
 // Reads the row `statement` stands on; the shape is what SQLite has now.
 TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
@@ -59,6 +60,7 @@ TrackedTable tracked_from(sqlite3* db, const Statement& statement) {
   table.since = statement.integer(7);
   table.sweep = static_cast<Sweep>(statement.integer(8));
   if (!statement.is_null(9)) table.gained = names_in(statement.text(9));
+  table.until = statement.integer(10);
   find_policies(db, table);
   if (!unusable.empty()) {
     table.state = TableState::kRefused;
@@ -168,7 +170,7 @@ std::optional<TrackedTable> find_tracked(sqlite3* db, std::string_view name) {
 void save_state(sqlite3* db, const TrackedTable& table) {
   Statement save(db,
                  "update main.tidemark_table set state = ?2, problem = ?3, load_after = ?4, since = ?5, sweep = ?6,"
-                 " gained = ?7 "
+                 " gained = ?7, until = ?8 "
                  "where number = ?1");
   save.bind(1, table.local.number);
   save.bind(2, name_of(table.state));
@@ -177,7 +179,14 @@ void save_state(sqlite3* db, const TrackedTable& table) {
   save.bind(5, table.since);
   save.bind(6, static_cast<std::int64_t>(table.sweep));
   if (!table.gained.empty()) save.bind(7, std::string_view(names_json(table.gained)));
+  save.bind(8, table.until);
   save.run();
+}
+
+void note_read(sqlite3* db, std::int64_t cursor) {
+  Statement note(db, "update main.tidemark_table set until = -1 where state = 'ready' and until >= 0 and until <= ?1");
+  note.bind(1, cursor);
+  note.run();
 }
 
 std::int64_t now_ms(sqlite3* db) {

@@ -54,6 +54,7 @@ struct TrackedTable {
   std::optional<std::string> load_after;
   std::int64_t since = -1;  // commits up to this one are in the rows; -1: not begun
   Sweep sweep = Sweep::kNothing;
+  std::int64_t until = -1;  // its rows are of one moment once the log is read up to here; -1: they are
   std::vector<std::string> gained;
 
   bool is_loading() const { return state == TableState::kNew || state == TableState::kLoading; }
@@ -72,6 +73,9 @@ std::optional<TrackedTable> find_tracked(sqlite3* db, std::string_view name);
 std::string renamed_to(sqlite3* db, std::int64_t number);
 
 void save_state(sqlite3* db, const TrackedTable& table);
+
+// Notes that the log is read up to `cursor`, and that there was no more of it.
+void note_read(sqlite3* db, std::int64_t cursor);
 
 // The table as SQLite has it now; nullopt if there is none of that name.
 // `known` are the columns that have bits already, in their order; new ones go

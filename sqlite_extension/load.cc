@@ -44,18 +44,24 @@ void sweep(sqlite3* db, const TrackedTable& table) {
   Statement seen(db, "select 1 from main.tidemark_seen where table_number = ?1 and key = ?2");
   Statement rows(db, "select " + all_columns(table.local) + " from main." + quote_identifier(table.local.name));
   std::vector<std::pair<Row, Row>> unseen;
-  while (rows.step()) {
-    Row key;
-    Row columns;
-    for (std::size_t i = 0; i < table.local.key.size(); ++i) key.push_back(rows.value(static_cast<int>(i)));
+  const auto was_seen = [&](const Row& key) {
     seen.bind(1, table.local.number);
     seen.bind_blob(2, lookup_of(views_of(key)));
     const bool found = seen.step();
     seen.reset();
-    if (found) continue;
+    return found;
+  };
+  while (rows.step()) {
+    Row key;
+    Row columns;
+    for (std::size_t i = 0; i < table.local.key.size(); ++i) key.push_back(rows.value(static_cast<int>(i)));
+    if (was_seen(key)) continue;
     for (std::size_t i = 0; i < table.local.columns.size(); ++i)
       columns.push_back(rows.value(static_cast<int>(key.size() + i)));
     unseen.emplace_back(std::move(key), std::move(columns));
+  }
+  for (auto& row : DisplacedRows(db, table.local).all()) {
+    if (!was_seen(row.first)) unseen.push_back(std::move(row));
   }
   for (const auto& [key, columns] : unseen) {
     const auto key_views = views_of(key);
@@ -140,6 +146,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table, bool fires_t
     }
     hub.keep_clock_offset(db, integer_member(page, "now"));
     if (table.since < 0 && table.gained.empty()) table.since = head;
+    table.until = std::max(table.until, head);
 
     const std::vector<TrackedTable> tables = tracked_tables(db);
     {
@@ -174,6 +181,7 @@ void load_again(sqlite3* db, TrackedTable& table, Sweep sweep) {
   if (table.state != TableState::kRefused) table.state = TableState::kNew;
   table.load_after.reset();
   table.since = -1;
+  table.until = -1;
   table.sweep = std::max(table.sweep, sweep);
   table.gained.clear();
   Statement forget(db, "delete from main.tidemark_seen where table_number = ?1");

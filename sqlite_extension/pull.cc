@@ -116,6 +116,7 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
   if (stored_cursor(db_) != read_so_far || unanswered_push(db_)) return false;
   hub_.keep_clock_offset(db_, integer_member(page, "now"));
   const std::vector<TrackedTable> tables = tracked_tables(db_);
+  const std::int64_t read_to = more ? -1 : std::stoll(cursor);
   bool is_whole = true;
   {
     ApplyScope scope(db_);
@@ -127,7 +128,7 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
     log_earlier(stored_pages(db_));
     log_earlier(open_.pages);
     applier.log_page(page, have);
-    applier.finish();
+    applier.finish(read_to);
     is_whole = !applier.needs_own_changes();
     if (is_whole) {
       report_.pulled += applier.changes();
@@ -141,6 +142,7 @@ bool Session::apply_page(const std::string& asked_after, std::string body, std::
     return false;  // nothing of it was applied: asked again without `have`
   }
   set_meta(db_, "cursor", cursor);
+  note_read(db_, read_to);
   if (!more) forget_former_pushes(db_, meta_integer(db_, "cursor", 0));
   transaction.commit();
   open_ = {};

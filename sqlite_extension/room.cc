@@ -9,16 +9,31 @@
 
 namespace tidemark::device {
 
-void Writer::settle(const Origin& origin) {
+void Writer::settle(const Origin& origin, std::int64_t read_to) {
+  // Two rows of different moments with one value are no clash: one of them is outdated.
+  const bool may_wait = table_.is_loading() || table_.until > read_to;
+  if (!may_wait) {
+    for (const auto& [key, columns] : kept_.all()) find_displaced(views_of(key), origin);
+  }
   while (!displaced_.empty()) {
     const auto first = displaced_.begin();
     const std::string lookup = first->first;
     const Displaced row = std::move(first->second);
     displaced_.erase(first);
+    if (row.kept) {
+      kept_.forget(lookup);
+      touch(views_of(row.key));
+    }
     pending_.ensure(db_);
-    if (pending_.find(lookup)) {
+    const bool is_pending = pending_.find(lookup) != nullptr;
+    if (may_wait || is_pending) {
       std::string refusal;
-      if (!put_back(row, refusal)) set_aside(row, lookup);
+      if (put_back(row, is_pending ? Holders::kNone : Holders::kPendingOnly, refusal)) continue;
+      if (may_wait) {
+        kept_.keep(lookup, row.key, row.columns);
+      } else {
+        set_aside(row, lookup);
+      }
       continue;
     }
     const Cells cells{all_places(row.columns.size()), views_of(row.columns)};
@@ -117,15 +132,31 @@ bool Writer::displace_holders(const UniqueSet& unique, const std::vector<ValueVi
 void Writer::displace(const Row& key, const Row& columns, const Origin& origin) {
   const auto key_views = views_of(key);
   remove(key_views);
-  displaced_[lookup_of(key_views)] = {key, columns, origin};
+  displaced_[lookup_of(key_views)] = {key, columns, origin, false};
 }
 
-// A row with something pending, as it was here. False if another row has its values by now.
-bool Writer::put_back(const Displaced& row, std::string& refusal) {
+// The row that made room, in this transaction or before it; null if it did not.
+Writer::Displaced* Writer::find_displaced(const std::vector<ValueView>& key, const Origin& origin) {
+  const std::string lookup = lookup_of(key);
+  const auto found = displaced_.find(lookup);
+  if (found != displaced_.end()) return &found->second;
+  auto columns = kept_.find(lookup);
+  if (!columns) return nullptr;
+  if (read_table(key)) {  // the application has made it again meanwhile
+    kept_.forget(lookup);
+    return nullptr;
+  }
+  Row key_row;
+  for (const ValueView& value : key) key_row.emplace_back(value);
+  return &displaced_.emplace(lookup, Displaced{std::move(key_row), std::move(*columns), origin, true}).first->second;
+}
+
+// The row as it was here. False if another one has its values by now.
+bool Writer::put_back(const Displaced& row, Holders which, std::string& refusal) {
   const auto key = views_of(row.key);
-  if (collates_keys_ && displace_namesakes(key, row.origin, Holders::kNone)) return false;
+  if (collates_keys_ && displace_namesakes(key, row.origin, which)) return false;
   const Cells cells{all_places(row.columns.size()), views_of(row.columns)};
-  return upsert(key, cells, row.origin, Holders::kNone, false, &refusal);
+  return upsert(key, cells, row.origin, which, false, &refusal);
 }
 
 // What was pending on a row that finds no room is listed whole; as the hub has it, the
@@ -157,7 +188,7 @@ void Writer::set_aside(const Displaced& row, const std::string& lookup) {
   for (std::size_t i = 0; i < hubs.size(); ++i) {
     if (mine.columns[i].touched) hubs[i] = mine.columns[i].base;
   }
-  displaced_[lookup] = {row.key, std::move(hubs), row.origin};
+  displaced_[lookup] = {row.key, std::move(hubs), row.origin, false};
 }
 
 // A row of the hub that this database cannot take.
@@ -185,18 +216,22 @@ void Writer::refuse(const std::vector<ValueView>& key, const Cells& cells, const
 // be. Else it is still to be put back as it was.
 std::optional<bool> Writer::take_back(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
                                       std::string* refusal) {
+  Displaced* const found = find_displaced(key, origin);
+  if (!found) return std::nullopt;
   const std::string lookup = lookup_of(key);
-  const auto found = displaced_.find(lookup);
-  if (found == displaced_.end()) return std::nullopt;
-  Displaced row = std::move(found->second);
-  displaced_.erase(found);
+  Displaced row = std::move(*found);
+  displaced_.erase(lookup);
   Row columns = row.columns;
   for (std::size_t i = 0; i < cells.places.size(); ++i) columns[cells.places[i]] = Value(cells.values[i]);
   touch(key);
   if (collates_keys_) displace_namesakes(key, origin, Holders::kAll);
   const Cells whole{all_places(columns.size()), views_of(columns)};
   const bool taken = upsert(key, whole, origin, Holders::kAll, false, refusal);
-  if (!taken) displaced_[lookup] = std::move(row);
+  if (!taken) {
+    displaced_[lookup] = std::move(row);
+  } else if (row.kept) {
+    kept_.forget(lookup);
+  }
   return taken;
 }
 

@@ -171,6 +171,7 @@ void end_tracking(sqlite3* db, const TrackedTable& table) {
   forget.bind(1, table.local.number);
   forget.run();
   execute(db, "delete from main.tidemark_sealed where table_number = " + number);
+  execute(db, "delete from main.tidemark_displaced where table_number = " + number);
   make_views(db);
   execute(db, "drop table if exists main.tidemark_log_" + number);
   savepoint.release();

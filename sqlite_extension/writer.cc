@@ -31,7 +31,7 @@ ApplyScope::~ApplyScope() {
 }
 
 Writer::Writer(sqlite3* db, const TrackedTable& table, TriggerRun* run)
-    : db_(db), table_(table), run_(run), pending_(table.local) {
+    : db_(db), table_(table), run_(run), pending_(table.local), kept_(db, table.local) {
   for (const LocalColumn& column : local().key) key_kinds_.push_back(kind_in(table, column.name));
   for (const LocalColumn& column : local().columns) kinds_.push_back(kind_in(table, column.name));
   where_key_ = where_key(local());
@@ -50,6 +50,12 @@ std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
     const auto found = displaced_.find(lookup_of(key));
     if (found != displaced_.end()) return found->second.columns;
   }
+  std::optional<Row> row = read_table(key);
+  if (!row && !kept_.empty()) row = kept_.find(lookup_of(key));
+  return row;
+}
+
+std::optional<Row> Writer::read_table(const std::vector<ValueView>& key) {
   if (!read_) {
     const std::string columns = column_list(local().columns, all_places(local().columns.size()));
     read_ = std::make_unique<Statement>(
@@ -66,7 +72,7 @@ std::optional<Row> Writer::read(const std::vector<ValueView>& key) {
 }
 
 void Writer::put(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, bool only_if_different) {
-  if (!displaced_.empty() && take_back(key, cells, origin)) return;
+  if (some_displaced() && take_back(key, cells, origin)) return;
   touch(key);
   if (collates_keys_) displace_namesakes(key, origin, Holders::kAll);
   upsert(key, cells, origin, Holders::kAll, only_if_different);
@@ -88,7 +94,7 @@ bool Writer::upsert(const std::vector<ValueView>& key, const Cells& cells, const
 bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin,
                         std::string* refusal) {
   if (cells.places.empty()) return true;
-  if (!displaced_.empty()) {
+  if (some_displaced()) {
     if (const auto taken = take_back(key, cells, origin, refusal)) return *taken;
   }
   touch(key);
@@ -104,7 +110,11 @@ bool Writer::try_update(const std::vector<ValueView>& key, const Cells& cells, c
 }
 
 void Writer::remove(const std::vector<ValueView>& key) {
-  if (!displaced_.empty() && displaced_.erase(lookup_of(key)) > 0) return;
+  if (some_displaced()) {
+    const std::string lookup = lookup_of(key);
+    if (!kept_.empty()) kept_.forget(lookup);
+    if (displaced_.erase(lookup) > 0) return;
+  }
   touch(key);
   if (!remove_)
     remove_ = std::make_unique<Statement>(db_, "delete from main." + quote_identifier(local().name) + where_key_);

@@ -14,6 +14,7 @@
 #include "common/wire.h"
 #include "sqlite_extension/catalog.h"
 #include "sqlite_extension/conflicts.h"
+#include "sqlite_extension/displaced.h"
 #include "sqlite_extension/expression.h"
 #include "sqlite_extension/log.h"
 #include "sqlite_extension/trigger_run.h"
@@ -80,9 +81,10 @@ class Writer {
   // Evaluates the expressions of policies.
   Expressions& expressions() { return expressions_ ? *expressions_ : expressions_.emplace(); }
 
-  // Puts back the rows that had to make room for others in this transaction. What
-  // still finds none is set aside: of two rows the pending one, of two of the hub the one put back.
-  void settle(const Origin& origin);
+  // Puts back the rows that had to make room for others. Those that still find none are kept until the
+  // table's rows are of one moment; `read_to` is how far the log is read, -1 if there is more of it. Then
+  // they are set aside: of two rows the pending one, of two of the hub the one put back.
+  void settle(const Origin& origin, std::int64_t read_to = -1);
 
   // The row as JSON, {"id":…,"name":…}, for conflicts.
   std::string row_json(const std::vector<ValueView>& key, const Row& columns) const;
@@ -100,13 +102,15 @@ class Writer {
   struct Displaced {
     Row key;
     Row columns;
-    Origin origin;  // of the row that it made room for
+    Origin origin;      // of the row that it made room for
+    bool kept = false;  // since an earlier transaction
   };
   // The upsert or update of one set of columns.
   Statement& upsert_of(const std::vector<std::size_t>& places, bool only_if_different);
   Statement& update_of(const std::vector<std::size_t>& places);
   bool upsert(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
               bool only_if_different, std::string* refusal = nullptr);
+  std::optional<Row> read_table(const std::vector<ValueView>& key);
   void bind_key(Statement& statement, int first, const std::vector<ValueView>& key);
   template <class Write>
   bool store(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, Holders holders,
@@ -118,7 +122,9 @@ class Writer {
                         const std::vector<ValueView>& key, const Origin& origin, Holders which);
   bool displace_namesakes(const std::vector<ValueView>& key, const Origin& origin, Holders which);
   void displace(const Row& key, const Row& columns, const Origin& origin);
-  bool put_back(const Displaced& row, std::string& refusal);
+  bool some_displaced() { return !displaced_.empty() || !kept_.empty(); }
+  Displaced* find_displaced(const std::vector<ValueView>& key, const Origin& origin);
+  bool put_back(const Displaced& row, Holders which, std::string& refusal);
   void set_aside(const Displaced& row, const std::string& lookup);
   void refuse(const std::vector<ValueView>& key, const Cells& cells, const Origin& origin, const std::string& kind,
               const std::string& message);
@@ -143,6 +149,7 @@ class Writer {
   std::map<std::pair<std::vector<std::size_t>, bool>, Statement> upserts_;
   std::map<std::vector<std::size_t>, Statement> updates_;
   std::unordered_map<std::string, Displaced> displaced_;
+  DisplacedRows kept_;
   std::optional<Expressions> expressions_;
 };
 

@@ -20,6 +20,7 @@ create table if not exists tidemark_table (
   sweep       integer not null default 0,   -- 1: loaded again, rows that the hub no longer has are listed;
                                             -- 2: rows that differ as well (its triggers were missing)
   heard       integer not null default 0,   -- the log row up to which the times are those of the last answer's clock
+  until       integer not null default -1,  -- the loaded rows are of one moment once the log is read up to here; -1: they are
   gained      text                          -- JSON array: only these columns are loaded, of the rows that are here
 );
 
@@ -38,6 +39,16 @@ create table if not exists tidemark_seen (
   table_number integer not null,
   key          blob not null,
   primary key (table_number, key)
+) without rowid;
+
+-- Rows, cell by cell, that made room for a row of another moment while their table was loaded, and
+-- find none until more of the log is read.
+create table if not exists tidemark_displaced (
+  table_number integer not null,
+  key          blob not null,
+  place        integer not null,            -- of the key's columns, then of the log's
+  value,
+  primary key (table_number, key, place)
 ) without rowid;
 
 -- A push that was sealed: waiting for an answer, or accepted and not read back yet. If tidemark_meta has

@@ -464,7 +464,7 @@ def test_a_file_of_another_build(notes: Fleet, a: Device) -> None:
     a.sql("update tidemark_meta set value = '1' where key = 'version'")
     before = everything_in(a)
     for call in ("status()", "sync()", "track('notes')", "untrack('notes')", "connect('http://127.0.0.1:1', 'till', 'x')"):
-        with pytest.raises(sqlite3.Error, match='another build of Tidemark .* version "1" .* needs "2". Hint: Sync once more'):
+        with pytest.raises(sqlite3.Error, match='another build of Tidemark .* version "1" .* needs "3". Hint: Sync once more'):
             a.sql(f"select tidemark_{call}")
     assert everything_in(a) == before
 
