@@ -155,9 +155,10 @@ void list_dangling(sqlite3* db) {
     conflict.hint = dangling.remedy();
     record(db, conflict);
   }
-  Statement open(
-      db,
-      "select id, table_name, key || message from main.tidemark_conflict where kind = 'dangling' and state = 'open'");
+  // One that was dismissed ends, too: it is listed again if it dangles once more.
+  Statement open(db,
+                 "select id, table_name, key || message from main.tidemark_conflict where kind = 'dangling'"
+                 " and state in ('open', 'dismissed')");
   std::vector<std::int64_t> over;
   while (open.step()) {
     if (still.count({std::string(open.text(1)), std::string(open.text(2))}) == 0) over.push_back(open.integer(0));
@@ -172,8 +173,9 @@ void list_dangling(sqlite3* db) {
 bool release_mended(sqlite3* db) {
   Statement held(db,
                  "select distinct r.id, r.table_name, r.key from main.tidemark_conflict r join main.tidemark_conflict d"
-                 " on d.table_name = r.table_name and d.key = r.key and d.kind = 'dangling' and d.state = 'open'"
-                 " where r.held is not null and r.state = 'open' and r.sqlstate = '23503'");  // foreign_key_violation
+                 " on d.table_name = r.table_name and d.key = r.key and d.kind = 'dangling'"
+                 " and d.state in ('open', 'dismissed') where r.held is not null and r.state = 'open' and r.sqlstate = "
+                 "'23503'");  // foreign_key_violation
   if (!held.step()) return false;
   const std::vector<TrackedTable> tables = tracked_tables(db);
   std::set<std::pair<std::string, std::string>> still;
@@ -189,6 +191,22 @@ bool release_mended(sqlite3* db) {
     release.run();
   }
   return !mended.empty();
+}
+
+void release_related(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& ready) {
+  const auto refers = [](const TrackedTable& child, const TrackedTable& parent) {
+    const auto& references = child.hub->references;
+    return std::any_of(references.begin(), references.end(),
+                       [&](const HubReference& reference) { return reference.table == parent.hub->name; });
+  };
+  Statement release(db,
+                    "update main.tidemark_conflict set state = 'retried', held = null where table_name = ?1"
+                    " and held is not null and state = 'open' and sqlstate = '23503'");
+  for (const TrackedTable& table : tables) {
+    if (!table.hub || (!refers(table, ready) && !refers(ready, table))) continue;
+    release.bind(1, std::string_view(table.local.name));
+    release.run();
+  }
 }
 
 std::string dangling_json(sqlite3* db) {

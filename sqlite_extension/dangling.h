@@ -18,6 +18,10 @@ void list_dangling(sqlite3* db);
 // the caller's.
 bool release_mended(sqlite3* db);
 
+// A table is in use, for the first time or again: what the hub has refused because a row of it
+// was not there, or was still there, is sent again.
+void release_related(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& ready);
+
 // What dangles in all tracked tables, pending or not: a JSON array of
 // {"table","key","columns","parent","parent_key","remedy"}.
 std::string dangling_json(sqlite3* db);

@@ -7,6 +7,7 @@
 #include "common/triggers.h"
 #include "sqlite_extension/applier.h"
 #include "sqlite_extension/codec.h"
+#include "sqlite_extension/dangling.h"
 #include "sqlite_extension/page_reader.h"
 
 namespace tidemark::device {
@@ -169,6 +170,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table, bool fires_t
         sweep(db, table);
         table.sweep = Sweep::kNothing;
       }
+      if (table.gained.empty()) release_related(db, tables, table);
       table.gained.clear();
     }
     save_state(db, table);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/quote.h"
 #include "common/triggers.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/hub.h"
@@ -116,131 +115,6 @@ void release_refusals(sqlite3* db, const LocalTable& table) {
   release.run();
 }
 
-namespace {
-
-// The reject that holds a row back; nullopt if none does.
-std::optional<std::int64_t> reject_of(sqlite3* db, const std::string& table, const std::string& key) {
-  Statement find(db, "select id from main.tidemark_conflict where table_name = ?1 and key = ?2 and held is not null");
-  find.bind(1, std::string_view(table));
-  find.bind(2, std::string_view(key));
-  if (!find.step()) return std::nullopt;
-  return find.integer(0);
-}
-
-// The key of the row that a foreign key of this row refers to, as conflicts show
-// it; empty if it refers to none, or to one that is not there.
-std::string referred_key(sqlite3* db, const TrackedTable& child, const Row& key, const Row& columns,
-                         const HubReference& reference, const LocalTable& parent) {
-  std::string sql;
-  for (const LocalColumn& column : parent.key) sql += (sql.empty() ? "select " : ", ") + quote_identifier(column.name);
-  sql += " from main." + quote_identifier(parent.name);
-  for (std::size_t i = 0; i < reference.to.size(); ++i) {
-    sql += (i == 0 ? " where " : " and ") + quote_identifier(reference.to[i]) + " = ?" + std::to_string(i + 1);
-  }
-  Statement find(db, sql);
-  for (std::size_t i = 0; i < reference.columns.size(); ++i) {
-    const auto place = child.local.place_of(reference.columns[i]);
-    for (std::size_t j = 0; !place && j < key.size(); ++j) {
-      if (same_name(child.local.key[j].name, reference.columns[i])) find.bind(static_cast<int>(i) + 1, key[j]);
-    }
-    if (place) find.bind(static_cast<int>(i) + 1, columns[*place]);
-  }
-  if (!find.step()) return "";
-  Row found;
-  for (std::size_t i = 0; i < parent.key.size(); ++i) found.push_back(find.value(static_cast<int>(i)));
-  return key_json(found);
-}
-
-std::optional<std::size_t> place_in(const std::vector<LocalColumn>& columns, const std::string& name) {
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (same_name(columns[i].name, name)) return i;
-  }
-  return std::nullopt;
-}
-
-// Whether a reject waits for another, itself or by those that it waits for.
-bool waits_for(sqlite3* db, std::int64_t id, std::int64_t other) {
-  Statement find(db,
-                 "with recursive chain (id) as (select ?1 union select c.waits_for from main.tidemark_conflict c"
-                 " join chain using (id) where c.state = 'waiting') select 1 from chain where id = ?2");
-  find.bind(1, id);
-  find.bind(2, other);
-  return find.step();
-}
-
-// False if the other waits for this one.
-bool let_wait(sqlite3* db, std::int64_t rejected, std::int64_t cause, const std::string& table,
-              const std::string& key) {
-  if (waits_for(db, cause, rejected)) return false;
-  Statement note(db, "update main.tidemark_conflict set state = 'waiting', waits_for = ?2, hint = ?3 where id = ?1");
-  note.bind(1, rejected);
-  note.bind(2, cause);
-  note.bind(3, std::string_view("It waits for row " + key + " of \"" + table + "\" (conflict " + std::to_string(cause) +
-                                "), and goes when that goes."));
-  note.run();
-  return true;
-}
-
-// Whether, on the hub, the row of a held log entry refers to the row of this key.
-bool refers_on_hub(sqlite3* db, const TrackedTable& child, std::int64_t held, const HubReference& reference,
-                   const LocalTable& parent, const Row& parent_key) {
-  const auto entries = read_entries(db, child.local, std::span(&held, 1));
-  const Pending pending = fold(entries, child.local.columns.size());
-  if (!pending.base_exists) return false;
-  const Row key = key_of_entry(db, child.local, held);
-  const auto present = Writer(db, child).read(views_of(key));
-  for (std::size_t i = 0; i < reference.columns.size(); ++i) {
-    const auto place = child.local.place_of(reference.columns[i]);
-    const auto own = place_in(child.local.key, reference.columns[i]);
-    const auto to = place_in(parent.key, reference.to[i]);
-    if (!to || (!place && !own)) return false;
-    const bool is_as_here = place && !pending.columns[*place].touched;
-    if (is_as_here && !present) return false;
-    const Value& value = own ? key[*own] : is_as_here ? (*present)[*place] : pending.columns[*place].base;
-    if (value != parent_key[*to]) return false;
-  }
-  return true;
-}
-
-// A row that cannot be deleted because another refers to it on the hub: if that one was
-// changed or deleted here, and refused, it waits for that.
-void wait_for_child(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key,
-                    std::int64_t rejected) {
-  for (const TrackedTable& child : tables) {
-    if (!child.hub || child.local.key.empty()) continue;
-    for (const HubReference& reference : child.hub->references) {
-      if (reference.table != table.hub->name) continue;
-      Statement list(db,
-                     "select id, key, held from main.tidemark_conflict where table_name = ?1 and held is not null"
-                     " and id <> ?2");
-      list.bind(1, std::string_view(child.local.name));
-      list.bind(2, rejected);
-      while (list.step()) {
-        if (!refers_on_hub(db, child, list.integer(2), reference, table.local, key)) continue;
-        if (let_wait(db, rejected, list.integer(0), child.local.name, std::string(list.text(1)))) return;
-      }
-    }
-  }
-}
-
-}  // namespace
-
-void wait_for_cause(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key) {
-  const auto rejected = reject_of(db, table.local.name, key_json(key));
-  if (!rejected) return;
-  Writer writer(db, table);
-  const auto present = writer.read(views_of(key));
-  if (!present) return wait_for_child(db, tables, table, key, *rejected);
-  for (const HubReference& reference : table.hub->references) {
-    const auto parent = std::find_if(tables.begin(), tables.end(),
-                                     [&](const TrackedTable& t) { return t.hub && t.hub->name == reference.table; });
-    if (parent == tables.end() || parent->local.key.empty()) continue;
-    const std::string parent_key = referred_key(db, table, key, *present, reference, parent->local);
-    const auto cause = parent_key.empty() ? std::nullopt : reject_of(db, parent->local.name, parent_key);
-    if (cause && let_wait(db, *rejected, *cause, parent->local.name, parent_key)) return;
-  }
-}
-
 void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq) {
   const std::string log = "main." + log_name(table);
   Statement move(db,
@@ -253,20 +127,6 @@ void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq) {
   note.bind(3, std::string_view(table.name));
   note.run();
   mark_heard(db, table.number);
-}
-
-bool release_waiting(sqlite3* db) {
-  Statement release(
-      db,
-      "update main.tidemark_conflict set state = 'retried', held = null where state = 'waiting'"
-      " and not exists (select 1 from main.tidemark_conflict cause where cause.id = tidemark_conflict.waits_for"
-      " and cause.held is not null)");
-  bool any = false;
-  do {
-    release.run();
-    any = any || sqlite3_changes(db) > 0;
-  } while (sqlite3_changes(db) > 0);
-  return any;
 }
 
 void release_outdated(sqlite3* db, const LocalTable& table, std::string_view column) {

@@ -42,8 +42,8 @@ void forget_refusals(sqlite3* db, const LocalTable& table, const Row& key, std::
 // The table's refusals hold nothing back any more: its log goes. They stay on the list.
 void release_refusals(sqlite3* db, const LocalTable& table);
 
-// If the row that was refused refers to one that is held back, or cannot be deleted before
-// that one has gone: it waits for that one.
+// If the row that was refused refers to one that is held back, or cannot be deleted or given
+// another value before that one has left it: it waits for that one.
 void wait_for_cause(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, const Row& key);
 
 // Gives a held log row the last number of its log.

@@ -526,3 +526,61 @@ def test_what_a_trigger_of_the_hub_undoes_without_an_error(shop: Fleet, till: De
     till.sql("select tidemark_retry(1)")
     shop.settle()
     shop.assert_equal("categories", "products")
+
+
+@pytest.mark.parametrize("why", ["not tracked on the hub", "of another type", "not tracked here"])
+def test_a_child_goes_when_its_parents_table_is_in_use_again(fleet: Fleet, why: str) -> None:
+    fleet.hub("create table categories (id text primary key, n integer)",
+              "create table products (id text primary key, category text references categories)")  # fmt: skip
+    fleet.track("categories", "products")
+    till = fleet.device("till", "categories", "products")
+    if why == "not tracked here":
+        till.sql("select tidemark_untrack('categories')")
+    else:
+        fleet.hub("select tidemark.untrack('categories')" if why == "not tracked on the hub" else
+                  "alter table categories alter column n type text")  # fmt: skip
+        till.sync()
+    till.sql("insert into categories values ('c', 1)")
+    till.sql("insert into products values ('p', 'c')")
+    assert till.sync()["rejected"] == 1
+    if why == "not tracked here":
+        till.track("categories")
+    elif why == "not tracked on the hub":
+        fleet.track("categories")
+    else:
+        fleet.hub("alter table categories alter column n type integer using n::integer")
+    till.sync()
+    assert till.pending() == []
+    assert open_rejects(till) == {}
+    fleet.settle()
+    fleet.assert_equal("categories", "products")
+
+
+@pytest.mark.parametrize("statement", ["delete from c", "update c set code = 'B'"])
+def test_a_parent_that_is_referred_to_by_a_unique_column_waits_for_its_child(fleet: Fleet, statement: str) -> None:
+    fleet.hub("create table c (id text primary key, code text unique not null)",
+              "create table p (id text primary key, code text references c (code), n integer check (n > 0))",
+              "insert into c values ('1', 'A')", "insert into p values ('p', 'A', 1)")  # fmt: skip
+    fleet.track("c", "p")
+    till = fleet.device("till", "c", "p")
+    till.sql("update p set code = null, n = -1")
+    till.sql(statement)
+    assert till.sync()["rejected"] == 2
+    assert states(till) == [("c", "1", "waiting"), ("p", "p", "rejected")]
+    till.sql("update p set n = 2")
+    assert till.sync()["pushed"] == 2
+    fleet.settle()
+    fleet.assert_equal("c", "p")
+
+
+def test_what_dangles_and_was_dismissed_goes_all_the_same_once_it_can(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', 'nowhere', 1)")
+    till.sync()
+    till.sql("select tidemark_dismiss(id) from tidemark_conflicts where kind = 'dangling'")
+    shop.hub("insert into categories values ('nowhere', null, 'Tea')")
+    till.sync()
+    assert states(till) == []
+    assert open_rejects(till) == {}
+    assert [row[4] for row in dangling(till)] == ["resolved"]
+    shop.settle()
+    shop.assert_equal("categories", "products")
