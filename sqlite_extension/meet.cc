@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/widened.h"
 #include "sqlite_extension/codec.h"
 #include "sqlite_extension/meeting.h"
 #include "sqlite_extension/reject.h"
@@ -76,7 +77,7 @@ void Meeting::their_row_on_my_delete() {
   Pending rebased = mine_;
   for (const auto& [place, value] : theirs_.cells) {
     Pending::Column& column = rebased.columns[place];
-    if (column.touched && same_meaning(writer_.kind(place), column.base.view(), value.view())) continue;
+    if (column.touched && is_base(place, column.base, value)) continue;
     news = true;
     column.touched = true;
     column.base = value;
@@ -106,6 +107,12 @@ void Meeting::their_row_on_my_delete() {
   }
   // The old row in the log is what the hub has now.
   replace_entries({append_entry(db_, writer_.local(), theirs_.key, rebased, false)});
+}
+
+// Whether a value of the hub's is still the one that mine was made on.
+bool Meeting::is_base(std::size_t place, const Value& base, const Value& theirs) const {
+  const Kind kind = writer_.kind(place);
+  return same_meaning(kind, base.view(), theirs.view()) || is_widened(kind, base.view(), theirs.view());
 }
 
 void Meeting::their_row_on_my_insert() {

@@ -80,7 +80,7 @@ Value Meeting::rebase(Pending::Column& mine, std::size_t place, const Value& aft
     mine.touched = false;  // nothing was changed here in the end
     return upstream;
   }
-  if (same(mine.base, upstream) || (origin_.own && !adds)) {
+  if (is_base(place, mine.base, upstream) || (origin_.own && !adds)) {
     mine.base = upstream;
     return after;
   }

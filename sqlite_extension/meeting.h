@@ -39,6 +39,7 @@ class Meeting {
   void their_row_on_my_insert();
   void columns(std::span<const std::int64_t> segments);
   Value rebase(Pending::Column& mine, std::size_t place, const Value& after, const Value& upstream);
+  bool is_base(std::size_t place, const Value& base, const Value& theirs) const;
   Outcome decide(std::size_t place, const Sides& sides);
   void give_up(const std::string& refusal);
   Conflict conflict(const std::string& kind) const;

@@ -625,3 +625,27 @@ def test_a_column_is_gained_while_the_table_is_loaded_for_the_first_time(shop: F
         line.heal()
         device.sync()
         shop.assert_equal("products", devices=[device])
+
+
+@pytest.mark.parametrize("was, now, value, mine", [
+    ("integer", "text", "1", 7), ("integer", "double precision", "1", 7), ("integer", "numeric(10,3)", "1", 7),
+    ("real", "double precision", "0.1", 0.7), ("numeric(10,2)", "double precision", "1.50", "7.25"),
+    ("timestamp", "timestamptz", "'2026-01-01 10:00'", "2026-05-05 10:00:00.000000"),
+    ("date", "timestamp", "'2026-01-01'", "2026-05-05"),
+])  # fmt: skip
+def test_a_pending_change_stays_when_its_column_gets_a_wider_type(fleet: Fleet, was: str, now: str, value: str, mine: object) -> None:
+    """The new form of the old value is nobody's change."""
+    fleet.hub(f"create table t (id text primary key, n {was})", f"insert into t values ('a', {value}), ('b', {value})")
+    fleet.track("t")
+    till = fleet.unconnected("till")
+    till.sql("create table t (id text primary key not null, n)")
+    till.connect(fleet.bridge.url)
+    till.track("t")
+    till.sql("update t set n = ? where id = 'a'", [mine])
+    till.sql("delete from t where id = 'b'")
+    fleet.hub(f"alter table t alter column n type {now}")
+    assert till.sync()["pushed"] == 2
+    assert till.conflicts() == []
+    fleet.settle()
+    fleet.assert_equal("t")
+    assert fleet.database.sql(f"select id, n = %s::{now} from t", [str(mine)]) == [("a", True)]
