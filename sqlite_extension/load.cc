@@ -39,8 +39,10 @@ std::string all_columns(const LocalTable& table) {
 
 // Lists and removes the rows that the hub did not send. A pending change to such
 // a row becomes an insert: the hub has no row to change.
-void sweep(sqlite3* db, const TrackedTable& table) {
-  Writer writer(db, table);
+void sweep(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table) {
+  std::optional<TriggerRun> run;
+  if (has_application_triggers(db, tables)) run.emplace(db);
+  Writer writer(db, table, run ? &*run : nullptr);
   writer.pending().ensure(db);
   Statement seen(db, "select 1 from main.tidemark_seen where table_number = ?1 and key = ?2");
   Statement rows(db, "select " + all_columns(table.local) + " from main." + quote_identifier(table.local.name));
@@ -78,6 +80,7 @@ void sweep(sqlite3* db, const TrackedTable& table) {
     void_entries(db, table.local, *seqs);
     append_entry(db, table.local, key, pending, true);
   }
+  if (run) run->play(tables);
   Statement forget(db, "delete from main.tidemark_seen where table_number = ?1");
   forget.bind(1, table.local.number);
   forget.run();
@@ -167,7 +170,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table, bool fires_t
       table.load_after.reset();
       if (sweeps) {
         ApplyScope scope(db);
-        sweep(db, table);
+        sweep(db, tables, table);
         table.sweep = Sweep::kNothing;
       }
       if (table.gained.empty()) release_related(db, tables, table);

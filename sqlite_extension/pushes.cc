@@ -69,11 +69,16 @@ void Refuser::refuse(std::size_t place, const Refusal& refusal) {
     key.emplace_back(
         from_wire(wire_tables_[change.table].key[i].kind, table->local.key[i].holds_bytes(), change.key[i], bytes));
   }
-  Writer writer(db_, *table);
+  TriggerRun run(db_);
+  Writer writer(db_, *table, &run);
   writer.pending().ensure(db_);
   const auto* const seqs = writer.pending().find(lookup_of(views_of(key)));
   if (!seqs) return;  // its table was untracked and tracked again meanwhile
-  if (yield_expressions(db_, writer, key, *seqs, refusal)) return;
+  if (yield_expressions(db_, writer, key, *seqs, refusal)) {
+    ApplyScope scope(db_);
+    if (has_application_triggers(db_, tables_)) run.play(tables_);
+    return;
+  }
   const auto first_later = std::upper_bound(seqs->begin(), seqs->end(), upto(table->local));
   hold(db_, writer, key, std::span(seqs->begin(), first_later), std::span(first_later, seqs->end()), refusal);
   constexpr std::string_view kForeignKeyViolation = "23503";

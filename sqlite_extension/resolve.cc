@@ -126,8 +126,8 @@ void write_side(sqlite3* db, const OpenConflict& conflict, const Value& side) {
 }
 
 // Gives up what is pending on a row: it becomes what the hub has. In an ApplyScope.
-void take_back(sqlite3* db, const OpenConflict& conflict) {
-  Writer writer(db, conflict.table);
+void take_back(sqlite3* db, const OpenConflict& conflict, TriggerRun& run) {
+  Writer writer(db, conflict.table, &run);
   writer.pending().ensure(db);
   const auto key = views_of(conflict.key);
   const auto* const seqs = writer.pending().find(lookup_of(key));
@@ -186,7 +186,10 @@ void resolve_theirs(sqlite3* db, std::int64_t id) {
   if (conflict.kind == "reject") unlogged.emplace(db);
   Savepoint savepoint(db);
   if (conflict.kind == "reject") {
-    take_back(db, conflict);
+    const std::vector<TrackedTable> tables = tracked_tables(db);
+    TriggerRun run(db);
+    take_back(db, conflict, run);
+    if (has_application_triggers(db, tables)) run.play(tables);
   } else if (conflict.is_refusal()) {
     load_again_later(db, conflict.table, Sweep::kLost);  // the hub may have another row by now
   } else if (conflict.kind != "unique" && conflict.kind != "lost" && !stands(conflict, conflict.theirs)) {

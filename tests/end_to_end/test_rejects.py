@@ -584,3 +584,15 @@ def test_what_dangles_and_was_dismissed_goes_all_the_same_once_it_can(shop: Flee
     assert [row[4] for row in dangling(till)] == ["resolved"]
     shop.settle()
     shop.assert_equal("categories", "products")
+
+
+def test_the_applications_triggers_see_that_an_expressions_value_gives_way(shop: Fleet, till: Device) -> None:
+    shop.hub("insert into products values ('p', null, 1)")
+    shop.database.sql("select tidemark.policy('products', 'price', %s)", ["iif(:mine is null, null, '99999999999')"])
+    till.sync()
+    till.sql("create table prices (id text primary key, price)")
+    till.sql("create trigger note after update on products begin replace into prices values (new.id, new.price); end")
+    till.sql("update products set price = '2.00' where id = 'p'")
+    shop.hub("update products set price = 3 where id = 'p'")
+    till.sync()
+    assert till.sql("select * from prices") == [("p", "3.00")]

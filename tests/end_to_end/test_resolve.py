@@ -237,3 +237,25 @@ def test_a_key_that_is_written_otherwise(products: Fleet, till: Device) -> None:
     till.sync()
     products.assert_equal("products")
     assert conflicts(till, "*") == []
+
+
+def test_the_applications_triggers_see_what_is_given_up_and_what_is_lost(products: Fleet) -> None:
+    """An index that the application keeps by triggers is as the table in the end."""
+    products.hub("alter table products add check (stock > 0)", "insert into products values ('b', 's1', 10, 'Mate')")
+    till = products.device("till", "products")
+    till.sql("create table found (name text, id text)")
+    till.sql("insert into found select name, id from products")
+    till.sql("create trigger came after insert on products begin insert into found values (new.name, new.id); end")
+    till.sql("create trigger went after delete on products begin delete from found where id = old.id; end")
+    till.sql("create trigger changed after update on products begin update found set name = new.name where id = new.id; end")
+    till.sql("update products set name = 'bad', stock = -1 where id = 'a'")
+    till.sql("insert into products values ('n', 's2', -1, 'new')")
+    till.sync()
+    for (reject,) in till.sql("select id from tidemark_conflicts where kind = 'reject'"):
+        till.sql("select tidemark_resolve(?, 'theirs')", [reject])
+    assert till.sql("select id, name from found order by id") == till.rows("products", "id, name")
+    products.hub("select tidemark.untrack('products')", "delete from products where id = 'b'")
+    products.track("products")
+    products.settle()
+    products.assert_equal("products")
+    assert till.sql("select id, name from found order by id") == [("a", "Tee")]
