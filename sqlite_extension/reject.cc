@@ -130,9 +130,11 @@ void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq) {
 }
 
 void release_outdated(sqlite3* db, const LocalTable& table, std::string_view column) {
+  // Of the constraints, only NOT NULL says which column it is about.
   Statement release(db,
                     "update main.tidemark_conflict set state = 'retried', held = null where table_name = ?1"
-                    " and held is not null and (sqlstate = '42P01' or column_name = ?2 collate nocase)");
+                    " and held is not null and (sqlstate = '42P01' or column_name = ?2 collate nocase"
+                    " or (?2 <> '' and column_name is null and sqlstate like '23%'))");
   release.bind(1, std::string_view(table.name));
   release.bind(2, column);
   release.run();

@@ -52,8 +52,8 @@ void move_held(sqlite3* db, const LocalTable& table, std::int64_t seq);
 // Lets the rows go whose cause to wait is gone. Whether there were any.
 bool release_waiting(sqlite3* db);
 
-// What was refused for a column that has come or gone since, or for want of the table, is
-// sent again.
+// What was refused for a column that has come or gone since, or may have been, or for want of
+// the table, is sent again.
 void release_outdated(sqlite3* db, const LocalTable& table, std::string_view column);
 
 // Removes log rows up to `upto` but for those that are held back.

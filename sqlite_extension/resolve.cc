@@ -35,6 +35,17 @@ void close(sqlite3* db, std::int64_t id, const char* state) {
   note.run();
 }
 
+// A reject, and those from before the table was tracked anew: they are about one row.
+void close_rejects(sqlite3* db, std::int64_t id, const char* state) {
+  Statement note(db,
+                 "update main.tidemark_conflict set state = ?2, held = null where kind = 'reject'"
+                 " and state in ('open', 'waiting')"
+                 " and (table_name, key) = (select table_name, key from main.tidemark_conflict where id = ?1)");
+  note.bind(1, id);
+  note.bind(2, std::string_view(state));
+  note.run();
+}
+
 bool is_there(sqlite3* db, const OpenConflict& conflict) {
   const LocalTable& local = conflict.table.local;
   Statement present(db, "select 1 from main." + quote_identifier(local.name) + where_key(local));
@@ -190,6 +201,7 @@ void resolve_theirs(sqlite3* db, std::int64_t id) {
     TriggerRun run(db);
     take_back(db, conflict, run);
     if (has_application_triggers(db, tables)) run.play(tables);
+    close_rejects(db, id, "resolved");
   } else if (conflict.is_refusal()) {
     load_again_later(db, conflict.table, Sweep::kLost);  // the hub may have another row by now
   } else if (conflict.kind != "unique" && conflict.kind != "lost" && !stands(conflict, conflict.theirs)) {
@@ -217,7 +229,7 @@ void retry(sqlite3* db, std::int64_t id) {
     throw Error(ErrorCode::kWrongState, "conflict " + std::to_string(id) + " is no reject",
                 "tidemark_resolve(id, 'mine') or 'theirs' settles it.");
   }
-  close(db, id, "retried");
+  close_rejects(db, id, "retried");
 }
 
 void dismiss(sqlite3* db, std::int64_t id) {

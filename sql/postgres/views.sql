@@ -20,9 +20,10 @@ create view tidemark.rejects as
 select r.rejected_at, d.user_name, r.device, d.name as device_name, r.push, r.table_name, r.key::jsonb as key,
        r.sqlstate, r.message, r.hint, r.column_name
 from tidemark._reject r
-join tidemark._device d on d.id = r.device;
+join tidemark._device d on d.id = r.device
+where d.revoked_at is null;
 comment on view tidemark.rejects is
-  'changes of devices that the hub has refused; each is listed until its device sends the row again';
+  'changes of devices that the hub has refused; each is listed until its device sends the row again, or is revoked';
 
 create view tidemark.log as
 select c.seq, h.n, c.taken_at as committed_at, to_timestamp(h.at / 1000.0) as changed_at, d.user_name, c.device,

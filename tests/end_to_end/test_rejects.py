@@ -586,6 +586,32 @@ def test_what_dangles_and_was_dismissed_goes_all_the_same_once_it_can(shop: Flee
     shop.assert_equal("categories", "products")
 
 
+@pytest.mark.parametrize("choice", ["tidemark_resolve(1, 'theirs')", "tidemark_resolve(2, 'theirs')", "tidemark_retry(1)"])
+def test_two_rejects_of_a_row_are_settled_together(shop: Fleet, till: Device, choice: str) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    till.sql("select tidemark_untrack('products', '{\"discard\":true}')")
+    till.track("products")
+    till.sync()
+    assert till.sql("select id, state from tidemark_conflicts") == [(1, "open"), (2, "open")]
+    shop.hub("alter table products drop constraint products_price_check")
+    till.sql(f"select {choice}")
+    assert open_rejects(till) == {}
+    shop.settle()
+    assert till.pending() == []
+    shop.assert_equal("products")
+
+
+def test_a_device_that_was_revoked_has_no_rejects(shop: Fleet, till: Device) -> None:
+    till.sql("insert into products values ('p', null, -1)")
+    till.sync()
+    shop.database.sql("select tidemark.revoke_device(%s::uuid)", [till.identity()])
+    till.connect(shop.bridge.url)
+    till.sql("update products set price = 1")
+    till.sync()
+    assert shop.database.sql("select * from tidemark.rejects") == []
+
+
 def test_the_applications_triggers_see_that_an_expressions_value_gives_way(shop: Fleet, till: Device) -> None:
     shop.hub("insert into products values ('p', null, 1)")
     shop.database.sql("select tidemark.policy('products', 'price', %s)", ["iif(:mine is null, null, '99999999999')"])

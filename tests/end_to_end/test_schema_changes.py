@@ -627,6 +627,17 @@ def test_a_column_is_gained_while_the_table_is_loaded_for_the_first_time(shop: F
         shop.assert_equal("products", devices=[device])
 
 
+def test_a_row_that_a_constraint_refused_goes_when_its_column_is_dropped(shop: Fleet, till: Device) -> None:
+    shop.hub("alter table products add check (price > 0)")
+    till.sql("insert into products values ('n', 'new', '-1', 9)")
+    till.sql("update products set price = '-2', name = 'pear' where id = 'a'")
+    assert till.sync()["rejected"] == 2
+    shop.hub("alter table products drop column price")
+    till.sync()
+    assert till.pending() == []
+    assert shop.database.sql("select id, name from products order by id") == [("a", "pear"), ("b", "bread"), ("n", "new")]
+
+
 @pytest.mark.parametrize("was, now, value, mine", [
     ("integer", "text", "1", 7), ("integer", "double precision", "1", 7), ("integer", "numeric(10,3)", "1", 7),
     ("real", "double precision", "0.1", 0.7), ("numeric(10,2)", "double precision", "1.50", "7.25"),
