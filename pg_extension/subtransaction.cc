@@ -10,7 +10,9 @@ bool is_refusal(int sqlstate) {
   switch (sqlstate) {
     case ERRCODE_READ_ONLY_SQL_TRANSACTION:  // a hub that has become a standby
     case ERRCODE_LOCK_NOT_AVAILABLE:
-    case ERRCODE_OBJECT_IN_USE: return false;
+    case ERRCODE_OBJECT_IN_USE:
+    case ERRCODE_DATA_CORRUPTED:  // the hub's files, which somebody must mend
+    case ERRCODE_INDEX_CORRUPTED: return false;
     case ERRCODE_CONNECTION_DOES_NOT_EXIST:  // a name that dblink does not know
     case ERRCODE_PROTOCOL_VIOLATION:
     case ERRCODE_CONFIGURATION_LIMIT_EXCEEDED:  // temp_file_limit

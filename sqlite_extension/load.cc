@@ -39,9 +39,9 @@ std::string all_columns(const LocalTable& table) {
 
 // Lists and removes the rows that the hub did not send. A pending change to such
 // a row becomes an insert: the hub has no row to change.
-void sweep(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table) {
+void sweep(sqlite3* db, const std::vector<TrackedTable>& tables, const TrackedTable& table, bool fires_triggers) {
   std::optional<TriggerRun> run;
-  if (has_application_triggers(db, tables)) run.emplace(db);
+  if (fires_triggers && has_application_triggers(db, tables)) run.emplace(db);
   Writer writer(db, table, run ? &*run : nullptr);
   writer.pending().ensure(db);
   Statement seen(db, "select 1 from main.tidemark_seen where table_number = ?1 and key = ?2");
@@ -170,7 +170,7 @@ std::int64_t load_table(sqlite3* db, Hub& hub, TrackedTable& table, bool fires_t
       table.load_after.reset();
       if (sweeps) {
         ApplyScope scope(db);
-        sweep(db, tables, table);
+        sweep(db, tables, table, fires_triggers);
         table.sweep = Sweep::kNothing;
       }
       if (table.gained.empty()) release_related(db, tables, table);

@@ -172,9 +172,10 @@ Session::Outcome Session::push_once() {
   bool first = false;
   if (!push) {
     if (former_device(db_)) {
-      throw Error(ErrorCode::kUnavailable,
-                  "the log comes from a standby that does not tell yet what this device has pushed under its former name",
-                  "Sync again later, or ask the bridge that serves the primary.");
+      throw Error(
+          ErrorCode::kUnavailable,
+          "the log comes from a standby that does not tell yet what this device has pushed under its former name",
+          "Sync again later, or ask the bridge that serves the primary.");
     }
     if (!hub_.has_told_time() && has_pending(db_)) ask_time();
     Transaction transaction(db_);

@@ -170,7 +170,7 @@ bool TriggerRun::fire(Touched& row, bool may_wait) const {
     update.run();
   } catch (const SqliteError& error) {
     const std::string problem = "table \"" + local.name + "\": " + error.what();
-    if (sqlite3_get_autocommit(db_)) throw TriggerRollback(problem);
+    if (sqlite3_get_autocommit(db_)) throw TriggerRollback(error.code(), problem);
     if (may_wait && error.is_unique()) return false;
     if (!error.is_constraint() && (error.code() & 0xFF) != SQLITE_ERROR) throw;
     set_meta(db_, "trigger_error", problem);

@@ -7,7 +7,6 @@
 
 #include <map>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +21,9 @@ class Writer;
 bool has_application_triggers(sqlite3* db, const std::vector<TrackedTable>& tables);
 
 // A trigger, or an ON CONFLICT ROLLBACK, has ended the whole transaction, and what was applied with it.
-class TriggerRollback : public std::runtime_error {
+class TriggerRollback : public SqliteError {
  public:
-  using std::runtime_error::runtime_error;
+  using SqliteError::SqliteError;
 };
 
 // Remembers how rows were before they were first touched in a transaction.

@@ -20,7 +20,7 @@ create table if not exists tidemark_table (
   sweep       integer not null default 0,   -- 1: loaded again, rows that the hub no longer has are listed;
                                             -- 2: rows that differ as well (its triggers were missing)
   heard       integer not null default 0,   -- the log row up to which the times are those of the last answer's clock
-  until       integer not null default -1,  -- the loaded rows are of one moment once the log is read up to here; -1: they are
+  until       integer not null default -1,  -- the rows are of one moment once the log is read up to here; -1: they are
   gained      text                          -- JSON array: only these columns are loaded, of the rows that are here
 );
 

@@ -1,5 +1,7 @@
 """What the application has in its file besides columns: ON CONFLICT clauses, and triggers that end the transaction."""
 
+import sqlite3
+
 import pytest
 
 from support import Device, Fleet
@@ -74,6 +76,32 @@ def test_a_trigger_that_rolls_back_stops_nothing(stock: Fleet, statements: tuple
     assert [n for _, n, _ in till.rows("stock")] == [8, 0]
     assert till.sql("select mine, theirs, result in (mine, theirs) from tidemark_conflicts where column_name = 'note'") == [("mine", "hub", 1)]
     assert "stock" in till.value("select value from tidemark_meta where key = 'trigger_error'")
+
+
+def test_a_trigger_that_rolls_back_where_a_row_is_lost(stock: Fleet) -> None:
+    till = stock.device("till", "stock")
+    till.sql("create trigger strict after delete on stock when old.id = 'bad' begin select raise(rollback, 'not bad'); end")
+    stock.hub("select tidemark.untrack('stock')", "delete from stock where id = 'bad'", "select tidemark.track('stock')")
+    till.sync()
+    till.sync()
+    stock.assert_equal("stock")
+    assert till.sql("select kind, key from tidemark_conflicts") == [("lost", '["bad"]')]
+
+
+def test_a_trigger_that_rolls_back_stops_a_resolve_and_says_why(stock: Fleet) -> None:
+    stock.hub("alter table stock add check (note <> 'wrong')")
+    till = stock.device("till", "stock")
+    till.sql("update stock set note = 'wrong' where id = 'bad'")
+    assert till.sync()["rejected"] == 1
+    till.sql("create trigger strict after update on stock when new.id = 'bad' begin select raise(rollback, 'not bad'); end")
+    with pytest.raises(sqlite3.Error, match="not bad"):
+        till.sql("select tidemark_resolve(1, 'theirs')")
+    assert till.rows("stock", "id, note") == [("a", "x"), ("bad", "wrong")]
+    assert till.value("select state from tidemark_conflicts") == "open"
+    till.sql("drop trigger strict")
+    till.sql("select tidemark_resolve(1, 'theirs')")
+    till.sync()
+    stock.assert_equal("stock")
 
 
 def test_a_trigger_that_rolls_back_while_the_table_is_loaded(stock: Fleet) -> None:

@@ -129,6 +129,7 @@ def test_a_push_to_a_hub_that_has_grown_past_the_cursor(shop: Fleet, sealed: boo
         restore(shop)
         shop.hub("update products set name = 'theirs' where id = 'a'", "select tidemark.new_epoch()")
         grow(shop, 2)
+        shop.database.sql("select tidemark.sequence()")
         till.push()
         assert till.sql("select key, column_name, mine, theirs from tidemark_conflicts where kind = 'update'") == [
             ('["a"]', "name", "mine", "theirs")]  # fmt: skip

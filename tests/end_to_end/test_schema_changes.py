@@ -465,20 +465,24 @@ def test_a_table_that_is_made_anew_while_the_old_one_is_kept(shop: Fleet, till: 
     shop.assert_equal("products")
 
 
-@pytest.mark.parametrize("statements", [
-    ("rename column name to former", "add column name text"),
-    ("rename column name to former", "rename column price to name", "rename column former to price"),
-])  # fmt: skip
-def test_a_column_that_has_got_the_name_of_another_on_the_device(shop: Fleet, till: Device, statements: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("statements", "listed"), [
+    (("rename column name to former", "add column name text"), [None, "mine"]),
+    (("rename column name to former", "rename column price to name", "rename column former to price"), ["1.00", "2.00"]),
+], ids=["added", "swapped"])  # fmt: skip
+def test_a_column_that_has_got_the_name_of_another_on_the_device(
+    shop: Fleet, till: Device, statements: tuple[str, ...], listed: list
+) -> None:
+    """The trigger follows the column that is renamed, and tells nothing of the other one."""
     for statement in statements:
         till.plain_sql(f"alter table products {statement}")
-    till.plain_sql("update products set name = 'mine' where id = 'a'")
+    if "mine" in listed:
+        till.plain_sql("update products set name = 'mine' where id = 'b'")
     till.sync()
     till.sync()
     shop.assert_equal("products")
     assert problem(till)[0] == "ready"
     assert till.rows("products", "id, name, price") == [("a", "apple", "1.00"), ("b", "bread", "2.00")]
-    assert '["a"]' in {key for (key,) in till.sql("select key from tidemark_conflicts where json_extract(mine, '$.name') = 'mine' or mine = 'mine'")}
+    assert till.sql("select kind, json_extract(mine, '$.name') from tidemark_conflicts order by key") == [("lost", name) for name in listed]
     till.sql("update products set name = 'logged' where id = 'b'")
     shop.settle()
     shop.assert_equal("products")

@@ -108,13 +108,13 @@ create function header(wire_name text) returns text language sql as $$
 $$;
 
 -- Like push, for the isolation tests: with the cursor given, and nothing sequenced.
-create function send(device text, wire_name text, "cursor" bigint, changes text) returns text language plpgsql as $$
+create function send(device text, wire_name text, "cursor" bigint, changes text, epoch uuid default null) returns text language plpgsql as $$
 declare
   message text;
   token   text := token(device);
 begin
-  return tidemark.push(token, format('{"push":%s,"cursor":"%s","tables":%s,"changes":%s}',
-    (tidemark.device_status(token)::json ->> 'push')::bigint + 1, "cursor", header(wire_name), changes))::jsonb - 'now' - 'push';
+  return tidemark.push(token, format('{"push":%s,"cursor":"%s"%s,"tables":%s,"changes":%s}',
+    (tidemark.device_status(token)::json ->> 'push')::bigint + 1, "cursor", ',"epoch":"' || epoch || '"', header(wire_name), changes))::jsonb - 'now' - 'push';
 exception when others then
   get stacked diagnostics message = message_text;
   return sqlstate || ': ' || message;
