@@ -51,7 +51,9 @@ void Session::pull() {
   if (const auto sealed = unanswered_push(db_)) send(*sealed, false);
   load();
   pull_pages();
-  if (load_ready_tables()) load();
+  if (!load_ready_tables()) return;
+  load();
+  pull_pages();  // rows that came are of different moments until what was written meanwhile is read
 }
 
 // Marks the tables that were to be loaded again once the log is read; whether there are any.

@@ -119,6 +119,18 @@ class HeadOffice:
             till.writes.clear()
             till.backup = None
 
+    def add_lost_columns(self) -> None:
+        """A till may have a column that the restored hub has not, and that its table was refused for when it first met it."""
+        for till in self.tills:
+            refused = till.device.sql("select 1 from tidemark_tables where table_name = 'counters' and state = 'refused'")
+            for (column,) in till.device.sql("select name from pragma_table_info('counters') where name like 'note%'") if refused else []:
+                if column not in self.added:
+                    self.added.append(column)
+                    self.database.sql(f"alter table counters add column {column} text")
+                    self.note(f"the hub adds column {column}, which {till.name} has")
+        for till in self.tills:
+            self.add_columns(till)
+
     def as_admin(self, *statements: str) -> None:
         """Statements on whole databases: nobody may be connected."""
         if self.open_transaction:
