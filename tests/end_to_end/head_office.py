@@ -116,6 +116,7 @@ class HeadOffice:
         self.added = [name for (name,) in self.database.sql(
             "select attname from pg_attribute where attrelid = 'counters'::regclass and attname like 'note%' and attnum > 0")]  # fmt: skip
         for till in self.tills:
+            till.made |= {write.place for write in till.writes if write.operation == "insert"}
             till.writes.clear()
             till.backup = None
 

@@ -76,7 +76,8 @@ def unaccounted(
     `identities` are the device's names on the hub: a row that one of its own pushes deleted, with its parent,
     has no trace of what else the push set in it. `copied_at` are the numbers of writes there were when the
     file was copied: from there on another file may send what this one takes back. `forgotten` are rows that a restored
-    hub did not have: a deletion finds nothing there, and the device that made the row may send it again later.
+    hub did not have, or that this device had made before: a deletion finds nothing of its own there, and another device
+    that has the row may send it later.
     """
     deleted_by_itself = {
         (change.table, change.key)

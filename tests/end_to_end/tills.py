@@ -42,6 +42,7 @@ class Till:
     has_index: bool = False
     identities: set[str] = field(default_factory=set)  # the hub's names for it
     copied_at: list[int] = field(default_factory=list)  # how many writes there were when the file was copied
+    made: set[tuple] = field(default_factory=set)  # the rows that were made here before the hub was restored
 
     @property
     def name(self) -> str:
@@ -240,7 +241,7 @@ class Tills:
         till.copied_at.append(len(till.writes))
         self.tills.append(
             Till(copy, list(till.writes), None, till.recursive_triggers, list(till.sales), till.has_index,
-                 set(till.identities), list(till.copied_at))  # fmt: skip
+                 set(till.identities), list(till.copied_at), set(till.made))  # fmt: skip
         )
         self.counts["copies"] += 1
 

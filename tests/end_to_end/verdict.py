@@ -68,7 +68,7 @@ def of_a_till(history: "History", till: "Till", commits: list[Commit], hub: Tabl
             "hub", without(hub[table], table, listed.rejected),
             till.name, without(rows, table, listed.rejected),
         )  # fmt: skip
-    lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at, forgotten_in(history, commits))
+    lost = unaccounted(till.writes, listed, commits, till.identities, till.copied_at, forgotten_in(history, commits) | till.made)
     problems += [f"{till.name}: {line}" for line in lost]
     if till.has_index:
         stale = till.device.sql("select id, p.name, i.name from products p left join index_of_names i using (id) where p.name is not i.name")
