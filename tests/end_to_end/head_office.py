@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from decimal import Decimal
 from typing import Any, Callable, Iterator
 
 import psycopg2

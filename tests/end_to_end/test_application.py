@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from support import Device, Fleet
+from support import Fleet
 
 
 @pytest.mark.parametrize("with_trigger", [False, True], ids=["", "and a trigger"])

@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Callable, Iterator
 
 from ledger import SUMS, Tables, Write, writes_between
 from running import database_was_away, keys_in, outcome, run, run_in
-from shop import EXACT, TABLES, Dice, Statement
+from shop import EXACT, TABLES, Dice
 from support import Bridge, Database, Device, DeviceProcess, FaultProxy, wait_until
 from support.compare import Shape, device_rows
 
